@@ -1,0 +1,84 @@
+package stock
+
+import "unicode/utf8"
+
+// Bounds of what callers name and count.
+const (
+	// MaxNameBytes bounds sku, user and payment_id.
+	MaxNameBytes = 128
+	// MaxKeyBytes bounds an idempotency key.
+	MaxKeyBytes = 255
+	// MaxClientRefBytes bounds client_ref.
+	MaxClientRefBytes = 128
+	// MaxReasonBytes bounds reason.
+	MaxReasonBytes = 256
+	// MaxStock bounds the stock of a SKU: the largest integer that every JSON reader holds exactly.
+	MaxStock = 1<<53 - 1
+	// MaxHoldTTLMS bounds hold_ttl_ms: 365 days.
+	MaxHoldTTLMS = 31_536_000_000
+)
+
+// CheckText returns why s cannot be a text of minBytes to maxBytes bytes, or "": UTF-8 without control characters.
+func CheckText(s string, minBytes, maxBytes int) string {
+	switch {
+	case len(s) < minBytes:
+		return "must not be empty"
+	case len(s) > maxBytes:
+		return "is too long"
+	case !utf8.ValidString(s):
+		return "is not valid UTF-8"
+	}
+	for _, r := range s {
+		if r < 0x20 || (r >= 0x7F && r <= 0x9F) {
+			return "contains a control character"
+		}
+	}
+	return ""
+}
+
+// CheckSKU returns why s cannot name a SKU, or "".
+func CheckSKU(s string) string {
+	if s == "." || s == ".." {
+		return "must not be . or .."
+	}
+	return CheckText(s, 1, MaxNameBytes)
+}
+
+// CheckKey returns why s cannot be an idempotency key, or "": 1 to MaxKeyBytes bytes of 0x21 to 0x7E, neither . nor "..".
+func CheckKey(s string) string {
+	switch {
+	case s == "":
+		return "must not be empty"
+	case len(s) > MaxKeyBytes:
+		return "is too long"
+	case s == "." || s == "..":
+		return "must not be . or .."
+	}
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7E {
+			return "contains a byte outside 0x21 to 0x7E"
+		}
+	}
+	return ""
+}
+
+// Check returns the first field of a spec that is out of range and why; two empty strings when all is well.
+func (s *Spec) Check() (field, reason string) {
+	switch {
+	case CheckSKU(s.SKU) != "":
+		return "sku", CheckSKU(s.SKU)
+	case s.Stock < 0 || s.Stock > MaxStock:
+		return "stock", "must be 0 to 9007199254740991"
+	case s.Mode < ModeHold || s.Mode > ModeOnPayment:
+		return "mode", "must be hold, on_order or on_payment"
+	case s.HoldTTLMS < 1 || s.HoldTTLMS > MaxHoldTTLMS:
+		return "hold_ttl_ms", "must be 1 to 31536000000"
+	case s.LimitPerUser < 0 || s.LimitPerUser > MaxStock:
+		return "limit_per_user", "must be 0 to 9007199254740991"
+	case s.MaxQty < 1 || s.MaxQty > MaxStock:
+		return "max_qty", "must be 1 to 9007199254740991"
+	case s.OpensAt != 0 && s.ClosesAt != 0 && s.OpensAt >= s.ClosesAt:
+		return "closes_at", "must be after opens_at"
+	}
+	return "", ""
+}
