@@ -1,0 +1,36 @@
+package api
+
+import (
+	"context"
+
+	"holdfast/stock"
+)
+
+// Core answers requests. Every answer, a refusal too, is an outcome.
+type Core interface {
+	// Do answers one command or query. The context's deadline is the request's; when it ends first the outcome is DeadlineExceeded if nothing
+	// entered the log and OutcomeUnknown otherwise.
+	Do(ctx context.Context, r stock.Request) stock.Outcome
+	// DoAll answers each request by itself, in order of the requests; the deadline counts for all.
+	DoAll(ctx context.Context, rs []stock.Request) []stock.Outcome
+	// Availability returns the published snapshot of a SKU; false when the SKU does not exist.
+	Availability(sku string) (stock.Availability, bool)
+	// SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.
+	SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error)
+	// Locate returns the shard that owns a SKU and the id of the node that leads it, "" while there is none.
+	Locate(sku string) (shard uint32, leader string)
+}
+
+// Check is one line of readiness.
+type Check struct {
+	// Name says what was looked at, Detail what was found.
+	Name, Detail string
+	OK           bool
+	// Advisory checks are shown and counted but do not make the node unready.
+	Advisory bool
+}
+
+// Health says whether the node can serve.
+type Health interface {
+	Ready() []Check
+}
