@@ -23,6 +23,9 @@ type Machine interface {
 	Lead(term uint64)
 	// Follow says that this replica does not lead (any more): everything admitted in terms up to T is closed.
 	Follow(term uint64)
+	// Close stops the machine; whoever still waits is told that the outcome is unknown, or that nothing was executed. Called once, after raft's
+	// group has been shut down, before a new machine takes its place (rule R17).
+	Close()
 }
 
 // Cut is a state that no longer changes.
