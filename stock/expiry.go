@@ -1,0 +1,100 @@
+package stock
+
+// nextDue returns the earliest deadline of a waiting order.
+func (l *Ledger) nextDue() (Time, bool) {
+	for len(l.due) > 0 {
+		e := l.due[0]
+		if r := l.find(e.counter); r != nil && r.waits() {
+			return e.at, true
+		}
+		l.due.pop()
+	}
+	return 0, false
+}
+
+// NextDue returns when the next hold falls due, for the leader to propose an Expire; ok is false when nothing waits.
+func (l *Ledger) NextDue() (at Time, ok bool) { return l.nextDue() }
+
+// releaseOne releases the first due order, if any is due.
+func (l *Ledger) releaseOne() bool {
+	at, ok := l.nextDue()
+	if !ok || at > l.now {
+		return false
+	}
+	counter := l.due[0].counter
+	l.due.pop()
+	l.expireOrder(counter)
+	return true
+}
+
+func (l *Ledger) expireOrder(counter uint64) {
+	r := l.edit(counter)
+	l.settle(r, StateExpired, r.expires)
+	l.save(counter, r)
+}
+
+// expire releases a batch of due holds (rule R3).
+func (l *Ledger) expire() Outcome {
+	if l.broken {
+		return refuse(Frozen)
+	}
+	for n := int64(0); n < l.settings.ExpiryBatch && l.releaseOne(); n++ {
+	}
+	return Outcome{Code: OK}
+}
+
+// evict drops settled orders that are in storage up to a log index and past retention, in the order of their last change (rule R27). Counters and
+// the units of users stay.
+func (l *Ledger) evict(flushed uint64) Outcome {
+	l.evictAdjusts()
+	for n := int64(0); n < l.settings.EvictBatch; n++ {
+		counter, ok := l.nextEvictable(l.now, flushed)
+		if !ok {
+			break
+		}
+		l.settled.pop()
+		l.drop(counter)
+	}
+	return Outcome{Code: OK}
+}
+
+// nextEvictable returns the settled order that leaves memory next, when it may at now.
+func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok bool) {
+	if l.broken || (l.spec.ClosesAt != 0 && now < l.spec.ClosesAt) {
+		return 0, false
+	}
+	for len(l.settled) > 0 {
+		e := l.settled[0]
+		r := l.find(e.counter)
+		if r == nil || r.updated != e.at {
+			l.settled.pop()
+			continue
+		}
+		durable := r.version <= flushed || r.state == stateFence
+		return e.counter, durable && e.at.Add(l.settings.RetentionMS) <= now
+	}
+	return 0, false
+}
+
+// Evictable reports whether a FlushMark of an index would let an order leave memory at now.
+func (l *Ledger) Evictable(now Time, flushed uint64) bool {
+	_, ok := l.nextEvictable(now, flushed)
+	return ok
+}
+
+// drop removes a row, its key and the keys of its returns.
+func (l *Ledger) drop(counter uint64) {
+	r := l.find(counter)
+	l.hash -= r.hash(counter)
+	delete(l.keys, scopedKey{r.caller, r.key})
+	for next := l.lastReturn[counter]; next != 0; {
+		i := next - 1
+		rt := l.returns.at(i)
+		next = rt.previous
+		l.hash -= rt.hash(i)
+		delete(l.returnKeys, scopedKey{rt.caller, rt.key})
+		l.returns.drop(i)
+	}
+	delete(l.lastReturn, counter)
+	l.rows.drop(counter - 1)
+}

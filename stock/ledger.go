@@ -1,0 +1,132 @@
+// Step 10 of an order: Apply(now, command). The same command, in the same place of the log, has the same outcome on every replica.
+
+package stock
+
+import "fmt"
+
+// Ledger owns the stock of one SKU: its counters, its orders and the keys they were placed under. It is a function of the commands addressed to
+// it and of nothing else (rules R1, R3). It is not safe for concurrent use: one actor owns it.
+type Ledger struct {
+	// Invariant: spec.Stock == available + held + sold, and none of them is negative.
+	spec                  Spec
+	available, held, sold int64
+	// creation is the spec the SKU was created with, to tell a repeated creation from another one.
+	creation Spec
+	settings Settings
+
+	number    uint32
+	epoch     uint16
+	partition Partition
+	frozen    bool
+	broken    bool
+
+	// now and index are those of the last command; version is the index of the last change.
+	now            Time
+	index, version uint64
+	// Invariant: waiting is the number of open and held orders.
+	waiting int64
+
+	rows    pages[row]
+	users   pages[person]
+	returns pages[returned]
+	adjusts []*adjusted
+	callers []string
+	memory  memory
+
+	// hash is the sum of the hashes of all rows, users and returns, kept up with each change (rule R24).
+	hash uint64
+
+	// What follows is derived from the tables above.
+	keys       map[scopedKey]uint64 // caller and key -> counter
+	returnKeys map[scopedKey]uint64 // caller and key -> place in returns
+	lastReturn map[uint64]uint64    // counter -> place in returns
+	adjustAt   map[memoryKey]*adjusted
+	userAt     map[string]uint32
+	callerAt   map[string]uint32
+	due        schedule // deadlines of waiting orders; some entries are out of date
+	settled    schedule // last changes of settled rows; some entries are out of date
+	journal    *Journal
+}
+
+type scopedKey struct {
+	caller uint32
+	key    string
+}
+
+func newLedger(spec Spec, number uint32, epoch uint16, settings Settings, journal *Journal) *Ledger {
+	return &Ledger{
+		spec: spec, creation: spec, available: spec.Stock, settings: settings,
+		number: number, epoch: epoch, partition: PartitionOf(spec.SKU),
+		keys: make(map[scopedKey]uint64), returnKeys: make(map[scopedKey]uint64), lastReturn: make(map[uint64]uint64),
+		adjustAt: make(map[memoryKey]*adjusted), userAt: make(map[string]uint32), callerAt: make(map[string]uint32), journal: journal,
+	}
+}
+
+// Name returns the SKU's name.
+func (l *Ledger) Name() string { return l.spec.SKU }
+
+// Number returns the SKU's number in its shard.
+func (l *Ledger) Number() uint32 { return l.number }
+
+// Hot reports whether the SKU is to have an actor of its own.
+func (l *Ledger) Hot() bool { return l.spec.Hot }
+
+// Broken reports whether an invariant did not hold; the SKU is then frozen for good.
+func (l *Ledger) Broken() bool { return l.broken }
+
+// Apply takes one command addressed to the SKU, in log order, and returns its outcome.
+func (l *Ledger) Apply(at Position, c Command) Outcome {
+	l.now, l.index = at.Now, at.Index
+	l.memory.forget(at.Now)
+	out := l.apply(c)
+	l.check()
+	return out
+}
+
+func (l *Ledger) apply(c Command) Outcome {
+	switch c := c.(type) {
+	case *Place:
+		return l.place(c)
+	case *Confirm:
+		return l.confirm(c)
+	case *Cancel:
+		return l.cancel(c)
+	case *Return:
+		return l.takeBack(c)
+	case *Fence:
+		return l.fence(c)
+	case *Expire:
+		return l.expire()
+	case *Create, *Update, *Freeze:
+		return l.administer(c)
+	case *Adjust:
+		return l.adjust(c)
+	case *SetSettings:
+		l.settings = c.Settings
+		return Outcome{Code: OK}
+	case *FlushMark:
+		return l.evict(c.Index)
+	}
+	panic(fmt.Sprintf("stock: %T does not belong to a ledger", c))
+}
+
+// check holds the invariants after every command. A ledger that breaks one refuses every mutation from then on (rule R8).
+func (l *Ledger) check() {
+	ok := l.available >= 0 && l.held >= 0 && l.sold >= 0 && l.waiting >= 0 && l.spec.Stock == l.available+l.held+l.sold
+	if !ok && !l.broken {
+		l.broken = true
+		l.touch()
+	}
+}
+
+// touch notes that the SKU itself changed.
+func (l *Ledger) touch() {
+	l.version = l.index
+	l.journal.note(l.index, l.number, 0)
+}
+
+func (l *Ledger) late(m *Meta) bool { return m.Deadline != 0 && l.now >= m.Deadline }
+
+func refuse(c Code) Outcome { return Outcome{Code: c} }
+
+func refuseWith(c Code, d Detail) Outcome { return Outcome{Code: c, Detail: &d} }

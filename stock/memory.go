@@ -1,0 +1,69 @@
+package stock
+
+// memory remembers outcomes under keys until a moment of log time: refusals of commands that may have another copy under way (rule R4), and
+// the outcomes of administrative commands, whose keys the first node made (rule R5).
+type memory struct {
+	// list holds the outcomes in the order they were remembered; entries never change, so a copy of the list is a cut.
+	list  []*remembered
+	index map[memoryKey]*remembered
+}
+
+type memoryKey struct {
+	Space   uint8
+	Caller  string
+	Counter uint64
+	Key     string
+}
+
+// Key spaces of a memory.
+const (
+	spaceRefusals uint8 = iota + 1
+	spaceAdmin
+	spacePayments
+)
+
+type remembered struct {
+	Key     memoryKey
+	Until   Time
+	Outcome Outcome
+}
+
+// recall returns what is remembered under a key at now.
+func (m *memory) recall(k memoryKey, now Time) (Outcome, bool) {
+	if r := m.index[k]; r != nil && now < r.Until {
+		return r.Outcome, true
+	}
+	return Outcome{}, false
+}
+
+// remember keeps an outcome until a moment; one that is not in the future is not kept.
+func (m *memory) remember(k memoryKey, until, now Time, out Outcome) {
+	if until <= now {
+		return
+	}
+	m.add(&remembered{Key: k, Until: until, Outcome: out})
+}
+
+func (m *memory) add(r *remembered) {
+	if m.index == nil {
+		m.index = make(map[memoryKey]*remembered)
+	}
+	m.list = append(m.list, r)
+	m.index[r.Key] = r
+}
+
+// forget drops what is over from the front of the list. What waits behind something younger goes later; recall does not see it.
+func (m *memory) forget(now Time) {
+	n := 0
+	for n < len(m.list) && m.list[n].Until <= now {
+		if r := m.list[n]; m.index[r.Key] == r {
+			delete(m.index, r.Key)
+		}
+		n++
+	}
+	if n == len(m.list) {
+		m.list = nil
+		return
+	}
+	m.list = m.list[n:]
+}

@@ -1,0 +1,105 @@
+package stock
+
+import "slices"
+
+const pageRows = 256
+
+// pages is a growing table of rows that can be cut: a cut sees the rows as they were, while the owner goes on writing, without locks. Each
+// page is copied at most once per cut, before the first write to it (rule R23). The owner and the reader of a cut may be different goroutines.
+type pages[T any] struct {
+	pages []*page[T]
+	n     uint64
+	cuts  uint64 // number of cuts so far; pages stamped with less may be shared with one
+}
+
+type page[T any] struct {
+	rows [pageRows]T
+	live int
+	cut  uint64
+}
+
+// len returns the number of rows ever appended; dropped ones count.
+func (p *pages[T]) len() uint64 { return p.n }
+
+// at returns row i for reading, nil when its page was dropped.
+func (p *pages[T]) at(i uint64) *T {
+	if i >= p.n {
+		return nil
+	}
+	if pg := p.pages[i/pageRows]; pg != nil {
+		return &pg.rows[i%pageRows]
+	}
+	return nil
+}
+
+// mut returns row i for writing; the row must not have been dropped with its page.
+func (p *pages[T]) mut(i uint64) *T { return &p.own(i / pageRows).rows[i%pageRows] }
+
+func (p *pages[T]) own(k uint64) *page[T] {
+	pg := p.pages[k]
+	if pg.cut != p.cuts {
+		clone := *pg
+		clone.cut = p.cuts
+		pg = &clone
+		p.pages[k] = pg
+	}
+	return pg
+}
+
+// push appends a row and returns its place.
+func (p *pages[T]) push(row T) uint64 {
+	i := p.n
+	if i%pageRows == 0 {
+		p.pages = append(p.pages, &page[T]{cut: p.cuts})
+	}
+	pg := p.own(i / pageRows)
+	pg.rows[i%pageRows] = row
+	pg.live++
+	p.n++
+	return i
+}
+
+// drop clears row i for good; a full page without a live row leaves memory.
+func (p *pages[T]) drop(i uint64) {
+	pg := p.own(i / pageRows)
+	var zero T
+	pg.rows[i%pageRows] = zero
+	pg.live--
+	if pg.live == 0 && (i/pageRows+1)*pageRows <= p.n {
+		p.pages[i/pageRows] = nil
+	}
+}
+
+// cut returns the rows as they are now.
+func (p *pages[T]) cut() pages[T] {
+	view := pages[T]{pages: slices.Clone(p.pages), n: p.n}
+	p.cuts++
+	return view
+}
+
+// restore puts a row back at place i, leaving dropped places before it. Places come in ascending order.
+func (p *pages[T]) restore(i uint64, row T) {
+	p.extend(i)
+	k := i / pageRows
+	if k == uint64(len(p.pages)) {
+		p.pages = append(p.pages, nil)
+	}
+	if p.pages[k] == nil {
+		p.pages[k] = &page[T]{cut: p.cuts}
+	}
+	p.pages[k].rows[i%pageRows] = row
+	p.pages[k].live++
+	p.n = i + 1
+}
+
+// extend makes every place below n exist, dropped where nothing was restored.
+func (p *pages[T]) extend(n uint64) {
+	for uint64(len(p.pages))*pageRows < n {
+		p.pages = append(p.pages, nil)
+	}
+	// The last page takes the next rows, so it must be there even when all of its rows were dropped.
+	if k := n / pageRows; n%pageRows != 0 && p.pages[k] == nil {
+		p.pages[k] = &page[T]{cut: p.cuts}
+	}
+	p.n = max(p.n, n)
+}

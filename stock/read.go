@@ -1,0 +1,31 @@
+package stock
+
+import "fmt"
+
+// Read answers a query from the applied state.
+func (l *Ledger) Read(q Request) Outcome {
+	switch q := q.(type) {
+	case *GetOrder:
+		if r := l.order(q.Order); r != nil {
+			return Outcome{Code: OK, Order: l.view(q.Order.Counter, r)}
+		}
+		return refuse(OrderNotFound)
+	case *GetOutcome:
+		out, _ := l.outcome(q.Caller, q.Key)
+		return out
+	case *GetSKU:
+		return Outcome{Code: OK, SKU: l.View()}
+	}
+	panic(fmt.Sprintf("stock: %T is not a query", q))
+}
+
+// Orders returns every order in memory, by counter.
+func (l *Ledger) Orders() []Order {
+	var orders []Order
+	for i := range l.rows.len() {
+		if r := l.find(i + 1); r != nil && r.state != stateFence {
+			orders = append(orders, *l.view(i+1, r))
+		}
+	}
+	return orders
+}

@@ -1,0 +1,92 @@
+package stock
+
+import "github.com/cespare/xxhash/v2"
+
+// stateFence marks a row that is no order: it only keeps a fenced key taken.
+const stateFence = StateReturned + 1
+
+// row is an order in memory; its counter is its place in the table. A zero state means that no row is there.
+type row struct {
+	key, clientRef, paymentID string
+	qty, returned             int64
+
+	created, confirmed, ended, expires, updated Time
+
+	firstVersion, version uint64
+	user, caller          uint32
+	epoch                 uint16
+	state                 State
+}
+
+func (r *row) waits() bool { return r.state == StateOpen || r.state == StateHeld }
+
+func (r *row) settled() bool { return r.state >= StateConfirmed }
+
+// left is how many units may still come back.
+func (r *row) left() int64 { return r.qty - r.returned }
+
+// person is a user of the SKU.
+type person struct {
+	name string
+	// used counts the units of the user's open, held and confirmed orders, returned ones taken off.
+	used int64
+}
+
+// returned is one accepted return, kept so that its key gives the same answer again.
+type returned struct {
+	key      string
+	caller   uint32
+	restock  bool
+	paid     bool
+	state    State
+	qty      int64 // as asked for: 0 means all that was left
+	counter  uint64
+	previous uint64 // the order's return before this one, its place plus one
+	total    int64  // returned units of the order after this one
+	at       Time
+	version  uint64
+}
+
+// mix folds a word into a hash: multiply and fold, good enough to tell replicas apart, not to withstand an adversary.
+func mix(h, v uint64) uint64 {
+	h = (h ^ v) * 0x9E3779B97F4A7C15
+	return h ^ h>>29
+}
+
+func mixText(h uint64, s string) uint64 { return mix(h, xxhash.Sum64String(s)) }
+
+func (r *row) hash(counter uint64) uint64 {
+	if r == nil || r.state == 0 {
+		return 0
+	}
+	h := mix(counter, uint64(r.state)|uint64(r.epoch)<<8|uint64(r.user)<<32)
+	h = mixText(h, r.key)
+	if r.clientRef != "" {
+		h = mixText(mix(h, 1), r.clientRef)
+	}
+	if r.paymentID != "" {
+		h = mixText(mix(h, 2), r.paymentID)
+	}
+	h = mix(mix(h, uint64(r.qty)), uint64(r.returned))
+	h = mix(mix(mix(h, uint64(r.created)), uint64(r.confirmed)), uint64(r.ended))
+	h = mix(mix(h, uint64(r.expires)), uint64(r.updated))
+	return mix(mix(mix(h, r.firstVersion), r.version), uint64(r.caller))
+}
+
+func (p *person) hash(i uint64) uint64 { return mixText(mix(i, uint64(p.used)), p.name) }
+
+func (r *returned) hash(i uint64) uint64 {
+	if r.counter == 0 {
+		return 0
+	}
+	flags := uint64(r.state) | uint64(r.caller)<<32
+	if r.restock {
+		flags |= 1 << 8
+	}
+	if r.paid {
+		flags |= 1 << 9
+	}
+	h := mixText(mix(i, flags), r.key)
+	h = mix(mix(mix(h, uint64(r.qty)), r.counter), r.previous)
+	return mix(mix(mix(h, uint64(r.total)), uint64(r.at)), r.version)
+}
