@@ -1,0 +1,60 @@
+package stocktest
+
+import (
+	"cmp"
+	"slices"
+
+	"holdfast/stock"
+)
+
+// mark lets settled rows and old adjustment keys leave memory (rule R27).
+func (o *Oracle) mark(at stock.Position, c *stock.FlushMark) {
+	for _, s := range o.skus {
+		if s.row.Broken {
+			continue
+		}
+		for n, r := range s.settled() {
+			if int64(n) >= o.settings.EvictBatch || !o.mayLeave(s, r, at.Now, c.Index) {
+				break
+			}
+			s.evict(r)
+		}
+		s.adjusted = slices.DeleteFunc(s.adjusted, func(a adjustment) bool {
+			return a.at.Add(o.settings.RetentionMS) <= at.Now
+		})
+	}
+}
+
+// settled returns the rows that wait for nothing but retention, the longest unchanged first.
+func (s *sku) settled() []*row {
+	var rows []*row
+	for _, r := range s.rows {
+		if r.fence || r.order.State.Settled() {
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *row) int {
+		return cmp.Or(
+			cmp.Compare(a.order.UpdatedAt, b.order.UpdatedAt),
+			cmp.Compare(a.order.Version, b.order.Version),
+			cmp.Compare(a.order.ID.Counter, b.order.ID.Counter),
+		)
+	})
+	return rows
+}
+
+func (o *Oracle) mayLeave(s *sku, r *row, now stock.Time, flushed uint64) bool {
+	old := r.order.UpdatedAt.Add(o.settings.RetentionMS) <= now
+	durable := r.fence || r.order.Version <= flushed
+	over := s.row.ClosesAt == 0 || now >= s.row.ClosesAt
+	return old && durable && over
+}
+
+// evict forgets a row, its key and its return keys. The units a user bought stay counted.
+func (s *sku) evict(r *row) {
+	if !r.fence && r.order.State == stock.StateConfirmed {
+		s.gone[r.order.User] += r.order.Qty - r.order.ReturnedQty
+	}
+	i := slices.Index(s.rows, r)
+	s.rows = slices.Delete(s.rows, i, i+1)
+}
