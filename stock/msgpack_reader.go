@@ -20,10 +20,15 @@ type mpReader struct {
 // remaining returns how many bytes are not read yet; 0 after an error.
 func (r *mpReader) remaining() int { return len(r.s) - r.off }
 
-// fail keeps the first error and moves the reader to its end, where every read fails.
+// fail stops the reader because what comes next is malformed.
 func (r *mpReader) fail(what string) {
+	r.stop(fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, r.off))
+}
+
+// stop keeps the first error and moves the reader to its end, where every read fails.
+func (r *mpReader) stop(err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s at byte %d", ErrMalformed, what, r.off)
+		r.err = err
 	}
 	r.s, r.off = "", 0
 }

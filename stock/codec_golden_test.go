@@ -1,0 +1,94 @@
+package stock
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files of the present format version")
+
+// everyCommand is a proposal with every command, which fills each field and every form a field can have.
+func everyCommand() Proposal {
+	meta := func(key string) Meta { return Meta{Caller: "shop", Key: key, Deadline: 1_700_000_005_000} }
+	id := OrderID{Epoch: 2, Partition: 1023, SKU: 70_000, Counter: 1 << 40}
+	ttl, limit, opens, clears, hot := int64(60_000), int64(-1), Time(1_700_000_000_000), Time(0), true
+	retried := meta("k-retried")
+	retried.Retry = true
+	return Proposal{
+		Header: Header{Term: 7, Clock: 1_700_000_000_123, Incarnation: 0xfeedfacecafebeef, Sequence: 300},
+		Commands: []Command{
+			&Init{Epoch: 2, Partitions: []Partition{0, 127, 128, 255, 256, 1023}, Settings: DefaultSettings()},
+			&Open{Term: 7},
+			&Create{Meta: meta("k-create"), Spec: Spec{
+				SKU: "sneaker-42", Stock: MaxStock, Mode: ModeOnPayment, HoldTTLMS: DefaultHoldTTLMS, LimitPerUser: 2, MaxQty: 1,
+				OpensAt: opens, ClosesAt: opens + 3_600_000, Hot: true,
+			}},
+			&Update{Meta: meta("k-update"), SKU: "sneaker-42", Patch: Patch{
+				HoldTTLMS: &ttl, LimitPerUser: &limit, OpensAt: &opens, ClosesAt: &clears, Hot: &hot,
+			}},
+			&Update{Meta: meta("k-empty"), SKU: "sneaker-42"},
+			&Adjust{Meta: meta("k-adjust"), SKU: "sneaker-42", Delta: -1000, Reason: "miscounted"},
+			&Freeze{Meta: meta("k-freeze"), SKU: "sneaker-42", Frozen: true},
+			&SetSettings{Meta: meta("k-set"), Settings: Settings{RetentionMS: 1, MaxOpenOrders: 128, ExpiryBatch: 65_536, EvictBatch: 1 << 33}},
+			&FlushMark{Index: 1<<64 - 1},
+			&Place{Meta: meta("k-place"), SKU: "sneaker-42", User: "zoë", Qty: 1, ClientRef: "basket-9"},
+			&Place{Meta: retried, SKU: strings.Repeat("s", MaxNameBytes), User: "u", Qty: 1 << 40},
+			&Place{Meta: Meta{Key: "anonymous"}, SKU: "sneaker-42", User: "u", Qty: -33},
+			&Confirm{Meta: meta("k-confirm"), Order: id, PaymentID: "pay-1"},
+			&Cancel{Meta: meta("k-cancel"), Order: OrderID{Counter: 1}, Reason: strings.Repeat("r", MaxReasonBytes)},
+			&Return{Meta: meta("k-return"), Order: id, Qty: 2, Restock: true},
+			&Fence{Meta: meta("k-fence"), SKU: "sneaker-42"},
+			&Expire{SKU: "sneaker-42"},
+		},
+	}
+}
+
+// Every version of the format that was ever written stays readable: one golden file each.
+func TestGoldenProposals(t *testing.T) {
+	path := filepath.Join("testdata", "codec_v1.hex")
+	now := sealed(t, everyCommand())
+	if *update {
+		if err := os.WriteFile(path, hexLines(now), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBytes(t, path, now, golden)
+	p, err := DecodeProposal(golden)
+	if err != nil || !reflect.DeepEqual(p, everyCommand()) {
+		t.Fatalf("decoded %+v, %v", p, err)
+	}
+	seen := map[Kind]bool{}
+	for _, c := range p.Commands {
+		seen[c.Kind()] = true
+	}
+	for k := range 256 {
+		isAdmin := newAdmin(Kind(k)) != nil
+		if isOrder := k >= int(KindPlace) && k <= int(KindExpire); seen[Kind(k)] != (isAdmin || isOrder) {
+			t.Errorf("kind %d is known or in the golden file, not both", k)
+		}
+	}
+}
+
+func hexLines(b []byte) []byte {
+	var out bytes.Buffer
+	for len(b) > 0 {
+		n := min(32, len(b))
+		out.WriteString(hex.EncodeToString(b[:n]) + "\n")
+		b = b[n:]
+	}
+	return out.Bytes()
+}
