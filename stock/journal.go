@@ -111,3 +111,18 @@ func (j *Journal) rebuild(since uint64, all func(func(*Ledger))) {
 		return x.counter < y.counter
 	})
 }
+
+// merge takes over the notes of a ledger that comes back.
+func (j *Journal) merge(o *Journal) {
+	j.from = max(j.from, o.from)
+	mine, theirs := j.notes[j.head:], o.notes[o.head:]
+	merged := make([]noted, 0, len(mine)+len(theirs))
+	for len(mine) > 0 || len(theirs) > 0 {
+		if len(theirs) == 0 || (len(mine) > 0 && mine[0].index <= theirs[0].index) {
+			merged, mine = append(merged, mine[0]), mine[1:]
+		} else {
+			merged, theirs = append(merged, theirs[0]), theirs[1:]
+		}
+	}
+	j.notes, j.head = merged, 0
+}

@@ -1,5 +1,7 @@
 package stock
 
+import "strings"
+
 // place decides about an order, in the API's order of precedence.
 func (l *Ledger) place(c *Place) Outcome {
 	if out, known := l.known(c, l.now); known {
@@ -135,9 +137,10 @@ func (l *Ledger) explain(code Code, user string) Outcome {
 	return refuse(code)
 }
 
+// accept takes the units. Texts are cloned: they share memory with a whole request or log entry.
 func (l *Ledger) accept(c *Place) Outcome {
 	r := row{
-		key: c.Key, clientRef: c.ClientRef, qty: c.Qty, created: l.now, firstVersion: l.index,
+		key: strings.Clone(c.Key), clientRef: strings.Clone(c.ClientRef), qty: c.Qty, created: l.now, firstVersion: l.index,
 		user: l.userNumber(c.User), caller: l.callerNumber(c.Caller), epoch: l.epoch, state: l.initial(),
 	}
 	switch r.state {
@@ -173,7 +176,7 @@ func (l *Ledger) fence(c *Fence) Outcome {
 	case l.broken:
 		return refuse(Frozen)
 	}
-	l.add(row{key: c.Key, created: l.now, firstVersion: l.index, caller: l.callerNumber(c.Caller), epoch: l.epoch, state: stateFence})
+	l.add(row{key: strings.Clone(c.Key), created: l.now, firstVersion: l.index, caller: l.callerNumber(c.Caller), epoch: l.epoch, state: stateFence})
 	return Outcome{Code: OutcomeFenced}
 }
 

@@ -1,5 +1,7 @@
 package stock
 
+import "strings"
+
 // confirm records a payment. A hold past its deadline is never confirmed, released or not (rule R3).
 func (l *Ledger) confirm(c *Confirm) Outcome {
 	r := l.order(c.Order)
@@ -35,7 +37,7 @@ func (l *Ledger) confirm(c *Confirm) Outcome {
 		l.waiting--
 		r.state, r.confirmed = StateConfirmed, l.now
 	}
-	r.paymentID = c.PaymentID
+	r.paymentID = strings.Clone(c.PaymentID)
 	l.save(c.Order.Counter, r)
 	return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
 }
@@ -143,7 +145,7 @@ func (l *Ledger) moveBack(qty int64, restock bool) {
 
 func (l *Ledger) noteReturn(c *Return, r *row) {
 	rt := returned{
-		key: c.Key, caller: l.callerNumber(c.Caller), restock: c.Restock, paid: r.paymentID != "", state: r.state, qty: c.Qty,
+		key: strings.Clone(c.Key), caller: l.callerNumber(c.Caller), restock: c.Restock, paid: r.paymentID != "", state: r.state, qty: c.Qty,
 		counter: c.Order.Counter, previous: l.lastReturn[c.Order.Counter], total: r.returned, at: l.now, version: l.index,
 	}
 	i := l.returns.push(rt)

@@ -1,5 +1,7 @@
 package stock
 
+import "strings"
+
 // add gives a new row the next counter. Counters start at 1.
 func (l *Ledger) add(r row) uint64 {
 	counter := l.rows.push(r) + 1
@@ -67,6 +69,7 @@ func (l *Ledger) used(user string) int64 {
 func (l *Ledger) userNumber(name string) uint32 {
 	i, ok := l.userAt[name]
 	if !ok {
+		name = strings.Clone(name)
 		i = uint32(l.users.push(person{name: name}))
 		l.userAt[name] = i
 		l.hash += l.users.at(uint64(i)).hash(uint64(i))
@@ -77,6 +80,7 @@ func (l *Ledger) userNumber(name string) uint32 {
 func (l *Ledger) callerNumber(name string) uint32 {
 	i, ok := l.callerAt[name]
 	if !ok {
+		name = strings.Clone(name)
 		i = uint32(len(l.callers))
 		l.callers = append(l.callers, name)
 		l.callerAt[name] = i

@@ -4,8 +4,10 @@ package stock
 // admits; it decides nothing: every admitted command is decided by Ledger.Apply (rules R9 to R11). It is owned by the ledger's actor.
 type Window struct {
 	claims inFlight
-	users  map[string]int64
-	keys   map[flightKey]*Flight
+	// round counts the times the window was cleared: what was claimed before claims nothing now.
+	round uint64
+	users map[string]int64
+	keys  map[flightKey]*Flight
 	// parked waits, first in first out, for claims in flight to be decided, or for due holds to be released (rule R10).
 	parked []*Flight
 	// MaxParked bounds parked; 0 means DefaultMaxParked.
@@ -23,7 +25,7 @@ type Flight struct {
 
 	units, userUnits, waiting int64
 	claimed                   bool
-	keyed                     bool
+	round                     uint64 // of the window, when it claimed
 	joined                    []*Flight
 }
 
@@ -100,19 +102,19 @@ func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Actio
 	}
 	if code := l.blocked(c, inFlight{}); code != 0 {
 		if due, ok := l.nextDue(); ok && due <= clock && code != InvalidValue {
-			return w.park(l)
+			return w.park()
 		}
 		return Answer, l.explain(code, c.User)
 	}
 	claims := w.claims
 	claims.userUnits = w.users[c.User]
 	if behind || l.blocked(c, claims) != 0 {
-		return w.park(l)
+		return w.park()
 	}
 	return Propose, Outcome{}
 }
 
-func (w *Window) park(*Ledger) (Action, Outcome) {
+func (w *Window) park() (Action, Outcome) {
 	limit := w.MaxParked
 	if limit <= 0 {
 		limit = DefaultMaxParked
@@ -129,7 +131,6 @@ func (w *Window) take(l *Ledger, action Action, f *Flight, c *Place) {
 		w.keys, w.users = make(map[flightKey]*Flight), make(map[string]int64)
 	}
 	w.keys[flightKey{c.Caller, c.Key}] = f
-	f.keyed = true
 	if action == Park {
 		w.parked = append(w.parked, f)
 		return
@@ -150,7 +151,7 @@ func (w *Window) claim(l *Ledger, f *Flight, c *Place) {
 }
 
 func (w *Window) count(f *Flight) {
-	f.claimed = true
+	f.claimed, f.round = true, w.round
 	w.claims.units += f.units
 	w.claims.waiting += f.waiting
 }
@@ -211,22 +212,22 @@ func (l *Ledger) preview(c Command) (Outcome, bool) {
 
 // Settle takes a flight out of the window once it is decided, or known not to have been executed, and returns those that joined it.
 func (w *Window) Settle(f *Flight) (joined []*Flight) {
-	if f.claimed {
-		f.claimed = false
-		w.claims.units -= f.units
-		w.claims.waiting -= f.waiting
-	}
-	if c, ok := f.Req.(*Place); ok && f.keyed {
-		f.keyed = false
+	joined, f.joined = f.joined, nil
+	c, place := f.Req.(*Place)
+	if place && w.keys[flightKey{c.Caller, c.Key}] == f {
 		delete(w.keys, flightKey{c.Caller, c.Key})
-		if f.userUnits != 0 {
-			if w.users[c.User] -= f.userUnits; w.users[c.User] == 0 {
-				delete(w.users, c.User)
-			}
-			f.userUnits = 0
+	}
+	if !f.claimed || f.round != w.round {
+		return joined
+	}
+	f.claimed = false
+	w.claims.units -= f.units
+	w.claims.waiting -= f.waiting
+	if place && f.userUnits != 0 {
+		if w.users[c.User] -= f.userUnits; w.users[c.User] == 0 {
+			delete(w.users, c.User)
 		}
 	}
-	joined, f.joined = f.joined, nil
 	return joined
 }
 
@@ -267,7 +268,7 @@ func (w *Window) Parked() int { return len(w.parked) }
 // Invariant: nothing outstanding means that nothing is in flight and nothing parked (rule R11).
 func (w *Window) Clear() (parked []*Flight) {
 	parked = w.parked
-	*w = Window{MaxParked: w.MaxParked}
+	*w = Window{MaxParked: w.MaxParked, round: w.round + 1}
 	return parked
 }
 

@@ -1,0 +1,261 @@
+package stock
+
+import "fmt"
+
+// Book is the state of a shard: which partitions it owns, its settings, its log time and the ledgers of its SKUs. A ledger may be away, with an
+// actor of its own; the commands for it are then the actor's to apply, in the same order. Not safe for concurrent use.
+type Book struct {
+	epoch      uint16
+	partitions []Partition
+	owned      [Partitions]bool
+	settings   Settings
+	now        Time
+	index      uint64
+	flushed    uint64
+	memory     memory
+
+	slots   []*slot // by SKU number - 1
+	byName  map[string]*slot
+	due     schedule // of cold SKUs: (earliest deadline, SKU number); some entries are out of date
+	journal *Journal
+}
+
+// slot is a SKU's place in its shard.
+type slot struct {
+	name   string
+	number uint32
+	ledger *Ledger // nil while it is away
+	dueAt  Time    // what stands in Book.due for it; 0: nothing
+}
+
+// NewBook returns the state of a shard before the first entry of its log.
+func NewBook() *Book {
+	return &Book{settings: DefaultSettings(), byName: make(map[string]*slot), journal: NewJournal(0, 0)}
+}
+
+// Begin starts the commands of a proposal: log time moves to the proposal's clock, never back (rule R2).
+func (b *Book) Begin(h Header, index uint64) Position {
+	b.now, b.index = max(b.now, h.Clock), index
+	return Position{Index: index, Now: b.now}
+}
+
+// Now returns log time.
+func (b *Book) Now() Time { return b.now }
+
+// Flushed returns the index of the last flush mark.
+func (b *Book) Flushed() uint64 { return b.flushed }
+
+// Settings returns the shard's settings.
+func (b *Book) Settings() Settings { return b.settings }
+
+// Owns reports whether a partition is the shard's.
+func (b *Book) Owns(p Partition) bool { return b.owned[p%Partitions] }
+
+// Initialized reports whether the log's first command has been applied.
+func (b *Book) Initialized() bool { return len(b.partitions) > 0 }
+
+// Owner is where a request is to be answered.
+type Owner struct {
+	// Ledger owns the SKU; nil when it is away or when there is no such SKU.
+	Ledger *Ledger
+	// Number is the SKU's; 0 when there is no such SKU.
+	Number uint32
+}
+
+// Away reports whether the SKU's ledger is with an actor of its own.
+func (o Owner) Away() bool { return o.Ledger == nil && o.Number != 0 }
+
+// Owner finds the SKU that a command or query is about.
+func (b *Book) Owner(r any) Owner {
+	switch r := r.(type) {
+	case *Place:
+		return b.named(r.SKU)
+	case *Confirm:
+		return b.numbered(r.Order.SKU)
+	case *Cancel:
+		return b.numbered(r.Order.SKU)
+	case *Return:
+		return b.numbered(r.Order.SKU)
+	case *GetOrder:
+		return b.numbered(r.Order.SKU)
+	case *Fence:
+		return b.named(r.SKU)
+	case *Expire:
+		return b.named(r.SKU)
+	case *Create:
+		return b.named(r.Spec.SKU)
+	case *Update:
+		return b.named(r.SKU)
+	case *Adjust:
+		return b.named(r.SKU)
+	case *Freeze:
+		return b.named(r.SKU)
+	case *GetOutcome:
+		return b.named(r.SKU)
+	case *GetSKU:
+		return b.named(r.SKU)
+	}
+	return Owner{}
+}
+
+func (b *Book) named(sku string) Owner {
+	if s := b.byName[sku]; s != nil {
+		return Owner{Ledger: s.ledger, Number: s.number}
+	}
+	return Owner{}
+}
+
+func (b *Book) numbered(n uint32) Owner {
+	if n == 0 || int(n) > len(b.slots) {
+		return Owner{}
+	}
+	return Owner{Ledger: b.slots[n-1].ledger, Number: n}
+}
+
+// NotFound is the outcome of a request about a SKU or order that does not exist.
+func NotFound(r any) Outcome {
+	switch r.(type) {
+	case *Confirm, *Cancel, *Return, *GetOrder:
+		return refuse(OrderNotFound)
+	}
+	return refuse(SKUNotFound)
+}
+
+// Apply takes one command in log order. A command for a ledger that is away must not come here; one for all of them is also the away ones' to
+// apply.
+func (b *Book) Apply(at Position, c Command) Outcome {
+	b.memory.forget(at.Now)
+	switch c := c.(type) {
+	case *Init:
+		return b.init(c)
+	case *Open:
+		return Outcome{Code: OK}
+	case *SetSettings:
+		return b.set(at, c)
+	case *FlushMark:
+		b.flushed = max(b.flushed, c.Index)
+		b.everyone(at, c)
+		return Outcome{Code: OK}
+	}
+	o := b.Owner(c)
+	if create, ok := c.(*Create); ok && o.Number == 0 {
+		return b.create(at, create)
+	}
+	switch {
+	case o.Number == 0:
+		return NotFound(c)
+	case o.Ledger == nil:
+		panic(fmt.Sprintf("stock: %T for a ledger that is away", c))
+	}
+	out := o.Ledger.Apply(at, c)
+	b.reschedule(b.slots[o.Number-1])
+	return out
+}
+
+// Broadcast reports whether a command is applied by every ledger of the shard.
+func Broadcast(c Command) bool {
+	switch c.(type) {
+	case *SetSettings, *FlushMark:
+		return true
+	}
+	return false
+}
+
+func (b *Book) init(c *Init) Outcome {
+	b.epoch, b.settings = c.Epoch, c.Settings
+	b.own(c.Partitions)
+	return Outcome{Code: OK}
+}
+
+func (b *Book) own(partitions []Partition) {
+	b.partitions = partitions
+	b.owned = [Partitions]bool{}
+	for _, p := range partitions {
+		b.owned[p%Partitions] = true
+	}
+}
+
+func (b *Book) set(at Position, c *SetSettings) Outcome {
+	key := memoryKey{Space: spaceAdmin, Caller: c.Caller, Key: c.Key}
+	if out, ok := b.memory.recall(key, at.Now); ok {
+		return out
+	}
+	if c.Deadline != 0 && at.Now >= c.Deadline {
+		return refuse(DeadlineExceeded)
+	}
+	b.settings = c.Settings
+	b.everyone(at, c)
+	b.memory.remember(key, c.Deadline, at.Now, Outcome{Code: OK})
+	return Outcome{Code: OK}
+}
+
+func (b *Book) everyone(at Position, c Command) {
+	for _, s := range b.slots {
+		if s.ledger != nil {
+			s.ledger.Apply(at, c)
+		}
+	}
+}
+
+func (b *Book) create(at Position, c *Create) Outcome {
+	switch {
+	case !b.Owns(PartitionOf(c.Spec.SKU)):
+		return refuseWith(InvalidValue, Detail{Field: "sku", Reason: "wrong shard"})
+	case c.Deadline != 0 && at.Now >= c.Deadline:
+		return refuse(DeadlineExceeded)
+	}
+	if field, reason := c.Spec.Check(); field != "" {
+		return refuseWith(InvalidValue, Detail{Field: field, Reason: reason})
+	}
+	l := newLedger(c.Spec, uint32(len(b.slots)+1), b.epoch, b.settings, b.journal)
+	l.now, l.index = at.Now, at.Index
+	l.touch()
+	b.insert(l)
+	out := Outcome{Code: OK, SKU: l.View()}
+	l.memory.remember(memoryKey{Space: spaceAdmin, Caller: c.Caller, Key: c.Key}, c.Deadline, at.Now, out)
+	return out
+}
+
+func (b *Book) insert(l *Ledger) {
+	s := &slot{name: l.spec.SKU, number: l.number, ledger: l}
+	b.slots = append(b.slots, s)
+	b.byName[s.name] = s
+}
+
+// Detach gives a ledger away to an actor of its own; it starts a journal of its own.
+func (b *Book) Detach(number uint32) *Ledger {
+	s := b.slots[number-1]
+	l := s.ledger
+	s.ledger, s.dueAt = nil, 0
+	l.journal = NewJournal(b.index, b.journal.max)
+	return l
+}
+
+// Attach takes a ledger back.
+func (b *Book) Attach(l *Ledger) {
+	s := b.slots[l.number-1]
+	s.ledger = l
+	b.journal.merge(l.journal)
+	l.journal = b.journal
+	b.reschedule(s)
+}
+
+// Each visits the ledgers that are not away, by number.
+func (b *Book) Each(visit func(*Ledger)) {
+	for _, s := range b.slots {
+		if s.ledger != nil {
+			visit(s.ledger)
+		}
+	}
+}
+
+// Changes returns what changed in the ledgers that are not away; see Journal.Changes.
+func (b *Book) Changes(since uint64, limit int) Changes {
+	return b.journal.Changes(since, b.index, limit, func(n uint32) *Ledger { return b.numbered(n).Ledger }, b.Each)
+}
+
+// Changes returns what changed in a ledger that has a journal of its own; applied is the last entry of the shard's log it has seen.
+func (l *Ledger) Changes(since, applied uint64, limit int) Changes {
+	return l.journal.Changes(since, applied, limit,
+		func(uint32) *Ledger { return l }, func(visit func(*Ledger)) { visit(l) })
+}
