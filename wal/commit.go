@@ -1,0 +1,146 @@
+package wal
+
+import (
+	"fmt"
+	"time"
+)
+
+// The committer. One batch at a time:
+//
+//	1  take the batch that was filled; callers go on filling the other one
+//	2  seal the active segment and begin the next one when the batch does not fit
+//	3  give the frames their sequence and checksum, append the commit mark
+//	4  one write, one fsync
+//	5  make the frames visible: cache, indexes, keys
+//	6  wake all who waited for it
+//
+// Step 3 of a batch comes after step 4 of the one before it, so a sound frame of a batch proves that every earlier batch
+// was durable; recovery tells torn tails from corruption by that. The alternative, several writes under way, would let
+// a disk that reorders them leave holes that look like damage.
+func (l *Log) commitLoop() {
+	defer l.drain()
+	for {
+		b := l.take()
+		if b == nil {
+			return
+		}
+		if err := l.commit(b); err != nil {
+			l.fail(err)
+			return
+		}
+		if !l.publish(b) {
+			return
+		}
+	}
+}
+
+// drain lets the housekeeper go.
+func (l *Log) drain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drained = true
+	l.chores.Broadcast()
+}
+
+// take waits for frames and swaps the batches. It returns nil when the log ends.
+func (l *Log) take() *batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.fill.buf) == 0 && !l.closing && l.err() == nil {
+		l.filled.Wait()
+	}
+	if l.err() != nil || len(l.fill.buf) == 0 {
+		return nil
+	}
+	b := l.fill
+	l.fill, l.spare = l.spare, nil
+	l.fill.reset(b.ticket + 1)
+	l.room.Broadcast()
+	return b
+}
+
+func (l *Log) commit(b *batch) error {
+	for !l.active.fits(len(b.buf) + endFrameBytes) {
+		if err := l.rotate(b.entries > 0); err != nil {
+			return err
+		}
+	}
+	if b.entries > 0 && l.overHardBound(0, true) {
+		return l.hardBound()
+	}
+	var stats BatchStats
+	var err error
+	if b.buf, stats, err = l.write(b.buf, roleAppend); err != nil {
+		return err
+	}
+	if l.err() != nil {
+		return nil // failed while the disk hung: those who waited have been told so
+	}
+	l.apply(b.buf)
+	stats.Groups = b.groups
+	l.cfg.Observer.ObserveBatch(stats)
+	return nil
+}
+
+// write makes frames a batch and makes it durable.
+func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
+	seg := l.active
+	buf := finishBatch(frames, l.nextBatch, seg.seed, role)
+	assert(seg.end+int64(len(buf)) <= seg.size, "a batch of %d bytes does not fit segment %s at %d", len(buf), seg.name, seg.end)
+	stats := BatchStats{Bytes: len(buf), Frames: int(le.Uint32(buf[len(buf)-endPayloadBytes:]))}
+	start := time.Now()
+	err := l.watch.do("write", func() error {
+		n, err := seg.file.WriteAt(buf, seg.end)
+		if err == nil && n < len(buf) {
+			return fmt.Errorf("only %d of %d bytes written", n, len(buf))
+		}
+		return err
+	})
+	if err != nil {
+		return buf, stats, fmt.Errorf("write to segment %s at offset %d: %w", seg.name, seg.end, err)
+	}
+	stats.Write = time.Since(start)
+	if err := l.watch.do("fsync", seg.file.Sync); err != nil {
+		return buf, stats, fmt.Errorf("fsync of segment %s: %w", seg.name, err)
+	}
+	stats.Sync = time.Since(start) - stats.Write
+	l.nextBatch++
+	seg.end += int64(len(buf))
+	return buf, stats, nil
+}
+
+// apply makes the frames of the batch that was just written visible.
+func (l *Log) apply(buf []byte) {
+	pos := l.cache.put(buf)
+	start := l.active.end - int64(len(buf))
+	var g *Group
+	for at := 0; at < len(buf)-endFrameBytes; {
+		f, ok := frameAt(buf, at)
+		assert(ok, "a frame at %d of a batch just written cannot be read", at)
+		if g == nil || g.id != f.group {
+			g = l.Group(f.group)
+		}
+		e := extent{seg: l.active, offset: uint32(start) + uint32(at), bytes: uint32(f.bytes), pos: pos + uint64(at)}
+		g.mu.Lock()
+		err := g.state.apply(f, e)
+		g.mu.Unlock()
+		assert(err == nil, "group %d: %v", g.id, err)
+		at += f.bytes
+	}
+}
+
+// publish wakes those who waited for b and gives it back to be filled. It returns false when the log has failed.
+func (l *Log) publish(b *batch) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err() != nil {
+		return false
+	}
+	if b.ranges > 0 {
+		l.buryLocked()
+	}
+	l.durable = b.ticket
+	l.spare = b
+	b.written.Broadcast()
+	return true
+}

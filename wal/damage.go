@@ -1,0 +1,92 @@
+package wal
+
+import (
+	"fmt"
+	"hash/crc32"
+)
+
+// A batch that is not whole is one of two things. A torn tail: the crash came before its fsync returned, nobody was
+// told, it is cut. Or corruption: it was whole once, somebody may have been told, the log is refused. Two things prove
+// the latter, because a batch is written only after the fsync of the one before it:
+//
+//   - a sound frame of a later batch stands behind it;
+//   - flipping one bit makes it whole. A torn write loses sectors; it does not leave a batch right up to one bit.
+//
+// Longer damage to the last batch alone cannot be told from a torn write by anyone; it is cut with a message.
+
+// blame returns why the bad batch was whole once, or "" when it is a torn tail. seq is the sequence it must have.
+// buf is as before when it returns.
+func blame(buf []byte, bad *badBatch, seed uint32, seq uint64) string {
+	if f, ok := laterFrame(buf, bad.frame, seed, seq); ok {
+		return fmt.Sprintf("batch %d is damaged (%s): a frame of batch %d, written later, is sound at offset %d", seq, bad.reason, f.batch, f.offset)
+	}
+	if bit, ok := oneFlip(buf, bad, seed, seq); ok {
+		return fmt.Sprintf("batch %d is damaged (%s): it is whole when bit %d of byte %d is flipped", seq, bad.reason, bit%8, bit/8)
+	}
+	return ""
+}
+
+// laterFrame looks for a sound frame of a batch after seq, at from or anywhere behind it.
+func laterFrame(buf []byte, from int, seed uint32, seq uint64) (frame, bool) {
+	most := uint64(len(buf)-from)/endFrameBytes + 1 // so many batches could follow in this segment
+	for at := from &^ (frameAlign - 1); at+frameHeaderBytes <= len(buf); at += frameAlign {
+		if batch := le.Uint64(buf[at+8:]); batch <= seq || batch-seq > most {
+			continue
+		}
+		if f, ok := frameAt(buf, at); ok && f.sound(buf, seed) {
+			return f, true
+		}
+	}
+	return frame{}, false
+}
+
+// oneFlip looks for the one bit of the bad frame that, flipped, makes its batch whole, and returns its position counted
+// from the beginning of buf.
+func oneFlip(buf []byte, bad *badBatch, seed uint32, seq uint64) (bit int, ok bool) {
+	whole := func(bit int) bool {
+		buf[bit/8] ^= 1 << (bit % 8)
+		defer func() { buf[bit/8] ^= 1 << (bit % 8) }()
+		f, ok := frameAt(buf, bad.frame)
+		if !ok || f.batch != seq || !f.sound(buf, seed) {
+			return false
+		}
+		_, still := readBatch(buf, bad.start, seed, seq)
+		return still == nil
+	}
+	if bad.frame+frameHeaderBytes > len(buf) {
+		return 0, false
+	}
+	for bit := bad.frame * 8; bit < (bad.frame+frameHeaderBytes)*8; bit++ {
+		if whole(bit) {
+			return bit, true
+		}
+	}
+	f, ok := frameAt(buf, bad.frame)
+	if !ok {
+		return 0, false
+	}
+	covered := buf[f.offset+4 : f.offset+f.bytes]
+	syndrome := crc32.Update(seed, castagnoli, covered) ^ le.Uint32(buf[f.offset:])
+	if at, ok := flippedBit(len(covered), syndrome); ok && whole((f.offset+4)*8+at) {
+		return (f.offset+4)*8 + at, true
+	}
+	return 0, false
+}
+
+// flippedBit finds the bit, counted from the front of a message of size bytes, whose flipping changes the message's
+// CRC32C by exactly syndrome. A CRC is linear: what a bit changes depends on its distance from the end alone.
+func flippedBit(size int, syndrome uint32) (bit int, ok bool) {
+	var change [8]uint32
+	for b := range change {
+		change[b] = castagnoli[1<<b]
+	}
+	for at := size - 1; at >= 0; at-- {
+		for b, c := range change {
+			if c == syndrome {
+				return at*8 + b, true
+			}
+			change[b] = castagnoli[byte(c)] ^ c>>8
+		}
+	}
+	return 0, false
+}

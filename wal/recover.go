@@ -1,0 +1,136 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// recover takes the directory, reads what is in it and makes it fit to be appended to. Only when everything has been
+// read and found sound is anything changed.
+func (l *Log) recover() (err error) {
+	if err := l.cfg.FS.MkdirAll(l.cfg.Dir); err != nil {
+		return fmt.Errorf("wal: create %s: %w", l.cfg.Dir, err)
+	}
+	if l.lock, err = l.cfg.FS.Lock(filepath.Join(l.cfg.Dir, lockName)); err != nil {
+		return fmt.Errorf("wal: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.closeFiles())
+		}
+	}()
+	d, err := load(l.cfg.FS, l.cfg.Dir, ReadWrite)
+	if err != nil {
+		return errors.Join(err, d.close())
+	}
+	l.segments = d.segments[:d.active+1]
+	l.unused = d.segments[d.active+1:]
+	if len(d.headers) > 0 && d.headers[0].cluster != l.cfg.ClusterID {
+		return fmt.Errorf("%w: %s belongs to cluster %x, not %x", ErrOtherCluster, l.cfg.Dir, d.headers[0].cluster, l.cfg.ClusterID)
+	}
+	if err := l.clean(d); err != nil {
+		return fmt.Errorf("wal: recover %s: %w", l.cfg.Dir, err)
+	}
+	if err := l.adopt(d); err != nil {
+		return fmt.Errorf("wal: recover %s: %w", l.cfg.Dir, err)
+	}
+	return nil
+}
+
+// clean removes what a cut creation left, cuts the torn tail, and syncs what was accepted: it may so far be only in the
+// page cache of a process that was killed, and raft will build on it.
+func (l *Log) clean(d *loaded) error {
+	for _, name := range d.leftover {
+		if err := l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, name)); err != nil {
+			return err
+		}
+	}
+	for n := len(l.unused); n > 0 && (n > 1 || l.unused[0].size != l.cfg.SegmentBytes); n = len(l.unused) {
+		seg := l.unused[n-1]
+		if err := errors.Join(seg.close(), l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, seg.name))); err != nil {
+			return err
+		}
+		if err := l.cfg.FS.SyncDir(l.cfg.Dir); err != nil {
+			return err
+		}
+		l.unused = l.unused[:n-1]
+	}
+	for at := max(0, d.active-1); at <= d.active; at++ {
+		if err := l.cut(d.segments[at], d.scans[at]); err != nil {
+			return err
+		}
+		if err := d.segments[at].file.Sync(); err != nil {
+			return err
+		}
+	}
+	return l.cfg.FS.SyncDir(l.cfg.Dir)
+}
+
+// cut overwrites a torn tail with zeros.
+func (l *Log) cut(seg *segment, scan segmentScan) error {
+	if scan.dirty == 0 {
+		return nil
+	}
+	l.cfg.Logger.Warn("the log ends in a batch that was never acknowledged: it is cut", "dir", l.cfg.Dir,
+		"segment", seg.name, "offset", scan.end, "bytes", scan.dirty-scan.end)
+	for at := scan.end; at < scan.dirty; {
+		n := min(scan.dirty-at, len(zeros))
+		if _, err := seg.file.WriteAt(zeros[:n], int64(at)); err != nil {
+			return err
+		}
+		at += n
+	}
+	return nil
+}
+
+// adopt goes on from what was read.
+func (l *Log) adopt(d *loaded) error {
+	l.nextBatch = d.nextBatch
+	for _, seg := range d.segments[:len(l.segments)+len(l.unused)] {
+		l.count(1, seg.size)
+	}
+	if len(l.segments) == 0 {
+		first, err := l.createSegment(1)
+		if err != nil {
+			return err
+		}
+		l.segments = append(l.segments, first)
+	}
+	for _, seg := range l.segments {
+		l.used += seg.size
+	}
+	for id, s := range d.replay.groups {
+		l.groupLocked(id, s)
+		l.reserved += s.checkpointBytes()
+	}
+	if l.reserved > l.cfg.maxCheckpoint() {
+		return fmt.Errorf("%w: the stable keys of all groups need %d bytes in each segment, segments of %d have room for %d", ErrConfig, l.reserved, l.cfg.SegmentBytes, l.cfg.maxCheckpoint())
+	}
+	l.active = l.segments[len(l.segments)-1]
+	if l.active.end == headerBytes {
+		return l.checkpoint()
+	}
+	l.buryLocked()
+	return nil
+}
+
+// checkpointBytes is at least the length of the group's frame in a checkpoint.
+func (s *groupState) checkpointBytes() int {
+	n := frameBytes(checkpointFixedBytes)
+	for key, value := range s.keys {
+		n += frameBytes(keyBytes(key, len(value)))
+	}
+	return n
+}
+
+// closeFiles closes whatever is open and gives up the lock.
+func (l *Log) closeFiles() error {
+	var errs []error
+	for _, list := range [][]*segment{l.dead, l.segments, l.unused} {
+		for _, seg := range list {
+			errs = append(errs, seg.close())
+		}
+	}
+	return errors.Join(append(errs, l.lock.Close())...)
+}

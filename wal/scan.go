@@ -1,0 +1,81 @@
+package wal
+
+import "fmt"
+
+// segmentScan is what one segment's bytes hold.
+type segmentScan struct {
+	batches, frames int
+	firstBatch      uint64 // 0: none
+	lastBatch       uint64
+	end             int  // offset after the last whole batch
+	sealed          bool // the last batch is a seal
+	dirty           int  // end of the bytes of a torn tail; 0: zeros follow end
+}
+
+// visitor is told of each frame of each whole batch, in order, end frames included.
+type visitor func(role uint8, f frame) error
+
+// scanSegment reads the batches of a segment. due is the sequence the first batch must have, 0 for any.
+// The error is a *CorruptionError.
+func scanSegment(name string, buf []byte, seed uint32, due uint64, visit visitor) (segmentScan, error) {
+	s := segmentScan{end: headerBytes}
+	corrupt := func(offset int, format string, args ...any) (segmentScan, error) {
+		return s, &CorruptionError{Segment: name, Offset: int64(offset), Reason: fmt.Sprintf(format, args...)}
+	}
+	used := headerBytes + lastNonzero(buf[headerBytes:])
+	for s.end < used {
+		if s.sealed {
+			return corrupt(s.end+firstNonzero(buf[s.end:]), "bytes that are not zero follow the end of the segment")
+		}
+		b, bad := readBatch(buf, s.end, seed, due)
+		if bad != nil {
+			if due == 0 {
+				return corrupt(bad.frame, "the first batch of the oldest segment is damaged (%s)", bad.reason)
+			}
+			if reason := blame(buf, bad, seed, due); reason != "" {
+				return corrupt(bad.frame, "%s", reason)
+			}
+			s.dirty = used
+			return s, nil
+		}
+		if (b.role == roleCheckpoint) != (s.batches == 0) || b.role > roleSeal {
+			return corrupt(b.start, "batch %d has role %d, which has no place here", b.seq, b.role)
+		}
+		if err := visitBatch(buf, b, visit); err != nil {
+			at := err.(*visitError)
+			return corrupt(at.offset, "batch %d: %v", b.seq, at.cause)
+		}
+		s.took(b)
+		due = b.seq + 1
+	}
+	return s, nil
+}
+
+func (s *segmentScan) took(b batchSpan) {
+	if s.batches == 0 {
+		s.firstBatch = b.seq
+	}
+	s.batches++
+	s.frames += b.frames + 1
+	s.lastBatch, s.end, s.sealed = b.seq, b.end, b.role == roleSeal
+}
+
+// visitError says at which frame a visitor found something that cannot be.
+type visitError struct {
+	offset int
+	cause  error
+}
+
+func (e *visitError) Error() string { return e.cause.Error() }
+
+func visitBatch(buf []byte, b batchSpan, visit visitor) error {
+	for at := b.start; at < b.end; {
+		f, ok := frameAt(buf, at)
+		assert(ok, "a frame at offset %d of a checked batch cannot be read", at)
+		if err := visit(b.role, f); err != nil {
+			return &visitError{offset: at, cause: err}
+		}
+		at += f.bytes
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package waltest
+
+import (
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"path/filepath"
+	"slices"
+
+	"holdfast/wal"
+)
+
+// inode is the content of a file, guarded by its file system's mu.
+type inode struct {
+	now    []byte  // as it is read
+	synced []byte  // as it is for sure after a crash
+	writes []write // since the last sync, in order
+}
+
+type write struct {
+	offset int64
+	bytes  []byte
+}
+
+func (w write) do(content []byte) []byte {
+	if grow := int(w.offset) + len(w.bytes) - len(content); grow > 0 {
+		content = append(content, make([]byte, grow)...)
+	}
+	copy(content[w.offset:], w.bytes)
+	return content
+}
+
+var _ wal.File = (*file)(nil)
+
+type file struct {
+	fs       *FS
+	name     string
+	node     *inode
+	writable bool
+	closed   bool // guarded by fs.mu
+}
+
+func (f *file) errLocked(op string) error {
+	if f.closed {
+		return fmt.Errorf("%s %s: %w", op, f.name, iofs.ErrClosed)
+	}
+	return nil
+}
+
+// ReadAt implements wal.File.
+func (f *file) ReadAt(p []byte, offset int64) (int, error) {
+	if err := f.fs.before(Op{Kind: OpRead, Name: f.name, Offset: offset, Bytes: len(p)}); err != nil {
+		return 0, err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.errLocked("read"); err != nil {
+		return 0, err
+	}
+	if offset >= int64(len(f.node.now)) {
+		return 0, io.EOF
+	}
+	n := copy(p, f.node.now[offset:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// WriteAt implements wal.File.
+func (f *file) WriteAt(p []byte, offset int64) (int, error) {
+	if err := f.fs.before(Op{Kind: OpWrite, Name: f.name, Offset: offset, Bytes: len(p)}); err != nil {
+		return 0, err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.errLocked("write"); err != nil {
+		return 0, err
+	}
+	if !f.writable {
+		return 0, fmt.Errorf("write %s: %w", f.name, iofs.ErrPermission)
+	}
+	w := write{offset: offset, bytes: slices.Clone(p)}
+	f.node.writes = append(f.node.writes, w)
+	f.node.now = w.do(f.node.now)
+	return len(p), nil
+}
+
+// Size implements wal.File.
+func (f *file) Size() (int64, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return int64(len(f.node.now)), f.errLocked("size")
+}
+
+// Sync implements wal.File.
+func (f *file) Sync() error {
+	if err := f.fs.before(Op{Kind: OpSync, Name: f.name}); err != nil {
+		return err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.errLocked("sync"); err != nil {
+		return err
+	}
+	for _, w := range f.node.writes {
+		f.node.synced = w.do(f.node.synced)
+	}
+	f.node.writes = nil
+	return nil
+}
+
+// Close implements wal.File.
+func (f *file) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	err := f.errLocked("close")
+	f.closed = true
+	return err
+}
+
+// ReadFile returns a copy of a file's content, or nil when there is none.
+func (s *FS) ReadFile(name string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	node := s.names[filepath.Clean(name)]
+	if node == nil {
+		return nil
+	}
+	return slices.Clone(node.now)
+}
+
+// WriteFile puts a file there, durably, whatever was under the name before. It takes content over.
+func (s *FS) WriteFile(name string, content []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	node := &inode{now: content, synced: slices.Clone(content)}
+	name = filepath.Clean(name)
+	s.names[name], s.kept[name] = node, node
+}

@@ -1,0 +1,54 @@
+package wal
+
+import (
+	"sync"
+	"time"
+)
+
+// watchdog watches the one operation on the disk that its goroutine may have under way. Raft keeps a leader whose disk
+// hangs for ever (its heartbeats go on), so a stall must end the process.
+type watchdog struct {
+	limits [2]time.Duration // warn, exit
+	timers [2]*time.Timer
+	armed  sync.WaitGroup // one for each timer that is set or whose callback runs
+
+	mu sync.Mutex // guards op
+	op string
+}
+
+func newWatchdog(warn, exit time.Duration, onWarn, onExit func(op string, limit time.Duration)) *watchdog {
+	w := &watchdog{limits: [2]time.Duration{warn, exit}}
+	for i, f := range []func(string, time.Duration){onWarn, onExit} {
+		w.timers[i] = time.AfterFunc(time.Hour, func() {
+			defer w.armed.Done()
+			w.mu.Lock()
+			op := w.op
+			w.mu.Unlock()
+			f(op, w.limits[i])
+		})
+		w.timers[i].Stop()
+	}
+	return w
+}
+
+// do runs f, which is the operation op.
+func (w *watchdog) do(op string, f func() error) error {
+	w.mu.Lock()
+	w.op = op
+	w.mu.Unlock()
+	for i, t := range w.timers {
+		w.armed.Add(1)
+		t.Reset(w.limits[i])
+	}
+	defer func() {
+		for _, t := range w.timers {
+			if t.Stop() {
+				w.armed.Done()
+			}
+		}
+	}()
+	return f()
+}
+
+// wait returns when no callback runs any more. No operation may be begun after it was called.
+func (w *watchdog) wait() { w.armed.Wait() }
