@@ -11,7 +11,8 @@ import (
 const module = "holdfast"
 
 // layer is a package, with what lies below it, and what of ours it may import. The longest matching directory counts. Tests obey the same
-// arrows, except that they may also import what lies under internal.
+// arrows, except that they may also import what lies under internal. A package whose name ends in "test" serves tests: tests import it, and
+// packages like it, and nothing else does.
 type layer struct {
 	dir string
 	may []string
@@ -92,6 +93,11 @@ func checkArrows(t *Tree) []Finding {
 		}
 		for _, spec := range f.ast.Imports {
 			imported, ours := strings.CutPrefix(importPath(spec), module+"/")
+			if ours && servesTests(imported) && !f.test && !servesTests(f.dir) {
+				text := fmt.Sprintf("%s serves tests; %s may not import it", imported, f.dir)
+				found = append(found, Finding{Path: f.path, Line: f.line(spec), Text: text})
+				continue
+			}
 			if !ours || imported == f.dir || slices.ContainsFunc(from.may, func(dir string) bool { return within(imported, dir) }) {
 				continue
 			}
@@ -131,7 +137,7 @@ func escapes(f *goFile, spec *ast.ImportSpec) string {
 		return "" // the standard library
 	}
 	allowed := row.code
-	if f.test {
+	if f.test || servesTests(f.dir) {
 		allowed = slices.Concat(row.code, row.tests)
 	}
 	if slices.ContainsFunc(allowed, func(dir string) bool { return dir == everywhere || within(f.dir, dir) }) {
@@ -159,6 +165,9 @@ func containmentOf(imported string) (containment, bool) {
 	}
 	return best, known
 }
+
+// servesTests reports whether a package is there for the tests of others.
+func servesTests(dir string) bool { return strings.HasSuffix(dir, "test") }
 
 // within reports whether a path is dir or lies below it.
 func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }

@@ -49,7 +49,7 @@ func checkCited(t *Tree) []Finding {
 	}
 	var found []Finding
 	eachLine(t, func(f textFile, n int, line string) {
-		line = webLink.ReplaceAllString(line, " ")
+		line = mdLink.ReplaceAllString(webLink.ReplaceAllString(line, " "), "]") // checkLinks looks at the targets
 		for _, token := range citation.FindAllString(line, -1) {
 			token = strings.TrimRight(strings.TrimSuffix(token, "/..."), ".")
 			if !isCitation(token) {

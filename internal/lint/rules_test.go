@@ -83,6 +83,7 @@ func importSamples() []sample {
 			[]string{"storage/sub/a.go:4: import cmd/holdfast"}},
 		{"arrows", "internal outside tests",
 			one("node/a.go", imports("node", "holdfast/internal/poll")), []string{"node/a.go:4: import internal/poll"}},
+		{"arrows", "a test's package in the product", one("node/a.go", imports("node", "holdfast/wal/waltest")), []string{"node/a.go:4: serves tests"}},
 		{"arrows", "a package nobody planned", one("misc/a.go", "package misc\n"), []string{"misc/a.go:0: no place"}},
 		{"arrows", "a similar name is another package", one("stocks/a.go", "package stocks\n"), []string{"stocks/a.go:0: no place"}},
 		{"arrows", "as drawn", map[string]string{
@@ -90,7 +91,7 @@ func importSamples() []sample {
 			"cluster/a.go": imports("cluster", "holdfast/stock", "holdfast/wal", "holdfast/cluster/placement"),
 			"api/a.go":     imports("api", "holdfast/stock"), "api/client/a.go": imports("client", "holdfast/api"),
 			"node/a.go": imports("node", "holdfast/actors", "holdfast/api"), "cmd/holdfast/a.go": imports("main", "holdfast/node"),
-			"node/a_test.go": imports("node", "holdfast/internal/poll"),
+			"node/a_test.go": imports("node", "holdfast/internal/poll", "holdfast/wal/waltest"), "wal/waltest/a.go": imports("waltest", "holdfast/wal"),
 		}, nil},
 
 		{"contained", "actors' library",
@@ -107,6 +108,7 @@ func importSamples() []sample {
 			"actors/a.go": imports("actors", "github.com/asynkron/protoactor-go/actor"), "wal/a.go": imports("wal", "github.com/hashicorp/raft"),
 			"api/a.go": imports("api", "net/http", "holdfast/stock"), "storage/a.go": imports("storage", "database/sql", "modernc.org/sqlite"),
 			"node/a_test.go": imports("node", "database/sql"), "stock/a_test.go": imports("stock", "pgregory.net/rapid", "net/url"),
+			"stock/stocktest/a.go": imports("stocktest", "pgregory.net/rapid"),
 		}, nil},
 	}
 }

@@ -26,6 +26,7 @@ type Tree struct {
 type goFile struct {
 	path string
 	dir  string
+	// test: the file is compiled into tests only.
 	test bool
 	fset *token.FileSet
 	ast  *ast.File
