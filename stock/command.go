@@ -94,7 +94,6 @@ type Expire struct {
 
 // Init is the first command of a shard's log: what the shard is.
 type Init struct {
-	_msgpack   struct{} `msgpack:",as_array"`
 	Epoch      uint16
 	Partitions []Partition
 	Settings   Settings
@@ -102,20 +101,17 @@ type Init struct {
 
 // Open is proposed by a new leader; once applied, the leader of that term may admit orders (rule R14).
 type Open struct {
-	_msgpack struct{} `msgpack:",as_array"`
-	Term     uint64
+	Term uint64
 }
 
 // Create makes a SKU.
 type Create struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	Meta
 	Spec Spec
 }
 
 // Update changes what later orders of a SKU are accepted under.
 type Update struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	Meta
 	SKU   string
 	Patch Patch
@@ -123,7 +119,6 @@ type Update struct {
 
 // Adjust adds Delta units to a SKU's stock, or takes them from what is available.
 type Adjust struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	Meta
 	SKU    string
 	Delta  int64
@@ -132,7 +127,6 @@ type Adjust struct {
 
 // Freeze stops (or, with Frozen false, resumes) the sale of a SKU.
 type Freeze struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	Meta
 	SKU    string
 	Frozen bool
@@ -140,7 +134,6 @@ type Freeze struct {
 
 // SetSettings replaces the shard's settings.
 type SetSettings struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	Meta
 	Settings Settings
 }
@@ -148,8 +141,7 @@ type SetSettings struct {
 // FlushMark says that every change up to Index is durable in all sinks that must have it (rule R27): settled orders at or below it may
 // leave memory once past retention.
 type FlushMark struct {
-	_msgpack struct{} `msgpack:",as_array"`
-	Index    uint64
+	Index uint64
 }
 
 // Kind returns the command's number in the log.

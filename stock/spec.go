@@ -2,7 +2,6 @@ package stock
 
 // Spec is what a SKU is created with.
 type Spec struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	// SKU is the name, 1 to MaxNameBytes bytes.
 	SKU string
 	// Stock is the number of units, 0 to MaxStock.
@@ -25,7 +24,6 @@ const DefaultHoldTTLMS = 600_000
 
 // Patch changes the fields that are set; a zero time clears it.
 type Patch struct {
-	_msgpack     struct{} `msgpack:",as_array"`
 	HoldTTLMS    *int64
 	LimitPerUser *int64
 	MaxQty       *int64
@@ -36,7 +34,6 @@ type Patch struct {
 
 // Settings are what outcomes depend on besides the SKU, and so live in replicated state (rule R1).
 type Settings struct {
-	_msgpack struct{} `msgpack:",as_array"`
 	// RetentionMS is how long an acceptance is remembered after its order's last change, in milliseconds of log time.
 	RetentionMS int64
 	// MaxOpenOrders bounds the open and held orders of one SKU.
