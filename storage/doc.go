@@ -1,0 +1,16 @@
+// Package storage takes what changed in a shard to a database, behind the answers and never in front of them (rules R26 and R27).
+//
+// It promises:
+//   - A sink converges to exactly the rows of its shards: no gap, no duplicate, whatever crashes between any two steps. Rows carry a version and
+//     are written only forward; rows and cursor move in one transaction; the cursor is taken only by a term that is not older.
+//   - An order never waits for it. A sink that is slow, locked, full, deleted or gone is tried again with growing pauses; Status and the metrics
+//     say so, and the flusher holds no more than one batch of rows meanwhile.
+//   - A sink is never written by two clusters, nor by a build that does not know its schema; a file of another program is left as it is.
+//
+// It assumes that a Source forgets no row above the index last given to Flushed, that log indexes stay below 2^48 and epochs below 2^15, and that
+// the file system keeps what SQLite has synced.
+//
+// Files: source.go what is flushed; sink.go where to, with none.go and sqlite*.go; flusher.go opening, closing and status; shard.go the loop of
+// one shard (step 12 of an order); batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
+// audit.go reads them back; config.go, errors.go, metrics.go.
+package storage

@@ -1,0 +1,31 @@
+package storage
+
+import "errors"
+
+var (
+	// ErrConfig is returned by Open when the configuration cannot work.
+	ErrConfig = errors.New("storage: invalid configuration")
+	// ErrUnknownSink is returned by Open for a sink that this build does not have.
+	ErrUnknownSink = errors.New("storage: unknown sink")
+	// ErrForeignFile is returned when the file belongs to another program; it is left as it is.
+	ErrForeignFile = errors.New("storage: not a database of this program")
+	// ErrNewerSchema is returned when a newer build wrote the sink.
+	ErrNewerSchema = errors.New("storage: the sink has a newer schema than this build knows")
+	// ErrOtherCluster is returned when another cluster, or a later epoch of this one, wrote the sink and it was not adopted.
+	ErrOtherCluster = errors.New("storage: the sink belongs to another cluster")
+	// ErrStaleTerm is returned when a later term has written the shard's cursor: whoever flushes in an older one gives up and reads again.
+	ErrStaleTerm = errors.New("storage: a later term flushes this shard")
+	// ErrCursorMoved is returned when the sink's cursor is not where this session left it.
+	ErrCursorMoved = errors.New("storage: the sink's cursor moved")
+	// ErrSinkGone is returned when the file was deleted or replaced while it was open.
+	ErrSinkGone = errors.New("storage: the sink's file is gone")
+	// ErrBacklog is part of a shard's status while more waits to be flushed than the configured bounds; selling goes on.
+	ErrBacklog = errors.New("storage: flush backlog above its bound")
+	// ErrNotFlushed is returned by Close when the context ended before everything was in the sink.
+	ErrNotFlushed = errors.New("storage: closed before everything was flushed")
+)
+
+// permanent reports whether an error at the start says that somebody must decide before this sink may be written.
+func permanent(err error) bool {
+	return errors.Is(err, ErrForeignFile) || errors.Is(err, ErrNewerSchema) || errors.Is(err, ErrOtherCluster)
+}

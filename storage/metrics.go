@@ -1,0 +1,123 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are all the metrics of this package. What describes a shard's state is read from its status when it is asked for, so that it goes on
+// moving while a write hangs.
+type metrics struct {
+	status func() []Status
+
+	index, lagOrders, lagMS, failing, backlogFull *prometheus.Desc
+
+	orders, skus, batches prometheus.Counter
+	failures              *prometheus.CounterVec
+	seconds               prometheus.Histogram
+}
+
+var _ prometheus.Collector = (*metrics)(nil)
+
+func newMetrics(status func() []Status) *metrics {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("holdfast_storage_"+name, help, []string{"shard", "sink"}, nil)
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "holdfast_storage_" + name, Help: help})
+	}
+	return &metrics{
+		status:      status,
+		index:       desc("index", "Log index up to which the sink has everything."),
+		lagOrders:   desc("lag_orders", "Changed orders that wait to be flushed, counted up to the bound."),
+		lagMS:       desc("lag_ms", "Milliseconds that the oldest change has waited to be flushed."),
+		failing:     desc("failing", "1 while the last attempt to flush failed."),
+		backlogFull: desc("backlog_full", "1 while more waits to be flushed than the bounds allow; selling goes on."),
+		orders:      counter("orders_total", "Order rows written, or found newer in the sink."),
+		skus:        counter("skus_total", "SKU rows written, or found newer in the sink."),
+		batches:     counter("batches_total", "Transactions committed."),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_storage_failures_total", Help: "Attempts to flush that failed, by reason.",
+		}, []string{"reason"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "holdfast_storage_write_seconds", Help: "Time one transaction took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+	}
+}
+
+func (m *metrics) register(r prometheus.Registerer) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.Register(m); err != nil {
+		return fmt.Errorf("storage: metrics: %w", err)
+	}
+	return nil
+}
+
+func (m *metrics) unregister(r prometheus.Registerer) {
+	if r != nil {
+		r.Unregister(m)
+	}
+}
+
+func (m *metrics) wrote(orders, skus int, took time.Duration) {
+	m.orders.Add(float64(orders))
+	m.skus.Add(float64(skus))
+	m.batches.Inc()
+	m.seconds.Observe(took.Seconds())
+}
+
+func (m *metrics) failed(err error) { m.failures.WithLabelValues(reason(err)).Inc() }
+
+func reason(err error) string {
+	for _, r := range []struct {
+		is   error
+		name string
+	}{
+		{ErrStaleTerm, "stale_term"}, {ErrCursorMoved, "cursor_moved"}, {ErrSinkGone, "sink_gone"}, {ErrForeignFile, "foreign_file"},
+		{ErrNewerSchema, "newer_schema"}, {ErrOtherCluster, "other_cluster"}, {context.Canceled, "stopped"},
+	} {
+		if errors.Is(err, r.is) {
+			return r.name
+		}
+	}
+	return "other"
+}
+
+func (m *metrics) parts() []prometheus.Collector {
+	return []prometheus.Collector{m.orders, m.skus, m.batches, m.failures, m.seconds}
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagMS, m.failing, m.backlogFull} {
+		to <- d
+	}
+	for _, p := range m.parts() {
+		p.Describe(to)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(to chan<- prometheus.Metric) {
+	for _, s := range m.status() {
+		shard := strconv.FormatUint(uint64(s.Shard), 10)
+		gauge := func(d *prometheus.Desc, value float64) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, shard, s.Sink)
+		}
+		gauge(m.index, float64(s.Index))
+		gauge(m.lagOrders, float64(s.LagOrders))
+		gauge(m.lagMS, float64(s.LagMS))
+		gauge(m.failing, float64(flag(s.Err != nil)))
+		gauge(m.backlogFull, float64(flag(errors.Is(s.Err, ErrBacklog))))
+	}
+	for _, p := range m.parts() {
+		p.Collect(to)
+	}
+}

@@ -1,0 +1,280 @@
+// Step 12 of an order: later. Changed orders and counters go to storage in batches, behind the answers and never in front of them.
+
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// shardFlusher takes one shard's changes to the sink, batch after batch:
+//
+//	connect, read the cursor -> changes since the cursor -> one transaction -> tell the source -> again
+//	        ^                                                     |
+//	        +--------------- pause, twice as long each time <-----+ any error
+//
+// It holds one batch at most. The source has the rows until they are flushed, so nothing is kept over a failure: what is written next is read
+// again, and may have moved on. The alternative, a queue of changes, would have to be bounded, and then would have to drop or to block.
+type shardFlusher struct {
+	cfg     *Config
+	shard   Shard
+	sink    Sink
+	metrics *metrics
+	// kick holds a token when somebody wants an idle shard looked at; draining is closed when the flusher closes.
+	kick     chan struct{}
+	draining <-chan struct{}
+	// first takes the outcome of the first attempt to connect.
+	first chan error
+
+	// These belong to run. session is nil while there is none; known says that index was read from the sink at least once.
+	session  Session
+	index    uint64
+	known    bool
+	retry    backoff
+	idle     idleness
+	backlog  backlog
+	measured time.Time
+
+	mu     sync.Mutex // guards what follows
+	status Status
+	oldest time.Time
+}
+
+// progress is what one round of the loop found.
+type progress int
+
+const (
+	caughtUp progress = iota // nothing new
+	wrote                    // a batch that was not full
+	behind                   // a full batch: more is waiting
+)
+
+func newShardFlusher(cfg *Config, shard Shard, sink Sink, m *metrics, draining <-chan struct{}) *shardFlusher {
+	return &shardFlusher{
+		cfg: cfg, shard: shard, sink: sink, metrics: m, draining: draining,
+		kick: make(chan struct{}, 1), first: make(chan error, 1),
+		retry:   backoff{min: cfg.RetryMin, max: cfg.RetryMax},
+		idle:    idleness{poll: cfg.PollInterval, most: cfg.IdleInterval},
+		backlog: backlog{merge: int64(cfg.BatchRows)},
+		status:  Status{Shard: shard.ID, Sink: sink.Name()},
+	}
+}
+
+// run flushes until ctx ends, or until nothing is left while draining. It returns why something may be left.
+func (f *shardFlusher) run(ctx context.Context) error {
+	defer f.disconnect()
+	var err error
+	for ctx.Err() == nil {
+		last := f.isDraining()
+		select {
+		case <-f.kick:
+		default:
+		}
+		var p progress
+		p, err = f.round(ctx)
+		f.settle(ctx, p, err)
+		if last && err == nil && p == caughtUp {
+			return nil
+		}
+		f.pause(ctx, p, err)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("shard %d: %w", f.shard.ID, err)
+}
+
+func (f *shardFlusher) isDraining() bool {
+	select {
+	case <-f.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// round is one turn: connect if need be, read, write, tell.
+func (f *shardFlusher) round(ctx context.Context) (progress, error) {
+	if err := f.connect(ctx); err != nil {
+		return caughtUp, err
+	}
+	term := f.cfg.Term(f.shard.ID)
+	changes, err := f.shard.Source.Changes(ctx, f.index, f.cfg.BatchRows)
+	if err == nil && changes.UpTo < f.index {
+		err = fmt.Errorf("they end at %d, before %d", changes.UpTo, f.index)
+	}
+	if err != nil {
+		return caughtUp, fmt.Errorf("storage: changes of shard %d: %w", f.shard.ID, err)
+	}
+	f.backlog.see(&changes, f.cfg.Now(), true)
+	rows := len(changes.Orders) + len(changes.SKUs)
+	if rows == 0 && changes.UpTo == f.index {
+		f.backlog.flushed(f.index)
+		return caughtUp, f.check(ctx)
+	}
+	if err := f.write(ctx, Batch{Term: term, Since: f.index, Changes: changes}); err != nil {
+		return caughtUp, err
+	}
+	p := wrote
+	if 2*rows >= f.cfg.BatchRows && changes.UpTo > f.index {
+		p = behind
+	}
+	f.flushed(changes.UpTo)
+	return p, nil
+}
+
+// connect opens a session and reads the cursor, which is where flushing goes on from (rule R26).
+func (f *shardFlusher) connect(ctx context.Context) error {
+	if f.session != nil {
+		return nil
+	}
+	session, index, err := f.sink.Connect(ctx, f.shard.ID)
+	if f.first != nil {
+		f.first <- err
+		f.first = nil
+	}
+	if err != nil {
+		return err
+	}
+	f.session, f.known = session, true
+	f.backlog.restart(index)
+	f.flushed(index)
+	return nil
+}
+
+func (f *shardFlusher) flushed(index uint64) {
+	f.index = index
+	f.backlog.flushed(index)
+	f.shard.Source.Flushed(index)
+}
+
+func (f *shardFlusher) write(ctx context.Context, b Batch) error {
+	began := f.cfg.Now()
+	if err := f.session.Write(ctx, b); err != nil {
+		f.disconnect()
+		return err
+	}
+	f.metrics.wrote(len(b.Orders), len(b.SKUs), f.cfg.Now().Sub(began))
+	return nil
+}
+
+func (f *shardFlusher) check(ctx context.Context) error {
+	err := f.session.Check(ctx)
+	if err != nil {
+		f.disconnect()
+	}
+	return err
+}
+
+// disconnect ends the session. What it says does not matter: the next session reads what the sink has.
+func (f *shardFlusher) disconnect() {
+	if f.session == nil {
+		return
+	}
+	if err := f.session.Close(); err != nil {
+		f.cfg.Logger.Debug("storage: session closed", "shard", f.shard.ID, "error", err)
+	}
+	f.session = nil
+}
+
+// settle notes how a round went: for the pauses, the log, the metrics and the status.
+func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
+	switch {
+	case err == nil && f.retry.failures > 0:
+		f.cfg.Logger.Info("storage: flushing again", "shard", f.shard.ID, "sink", f.sink.Name(), "index", f.index)
+	case err != nil && f.retry.failures == 0 && ctx.Err() == nil:
+		f.cfg.Logger.Warn("storage: cannot flush, trying again", "shard", f.shard.ID, "sink", f.sink.Name(), "index", f.index, "error", err)
+	}
+	if err != nil {
+		f.metrics.failed(err)
+		f.measure(ctx)
+	} else if p == behind && f.cfg.Now().Sub(f.measured) >= time.Second {
+		f.measure(ctx)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Index, f.status.LagOrders, f.status.Err = f.index, f.backlog.orders, err
+	f.oldest = f.backlog.oldest
+}
+
+// measure counts what waits in the source beyond what was counted already, up to the bound and no further.
+func (f *shardFlusher) measure(ctx context.Context) {
+	f.measured = f.cfg.Now()
+	for ctx.Err() == nil && f.backlog.orders < f.cfg.BacklogOrders {
+		changes, err := f.shard.Source.Changes(ctx, f.backlog.seen, f.cfg.BatchRows)
+		if err != nil || changes.UpTo <= f.backlog.seen {
+			return
+		}
+		// Before the sink was read, old rows may be flushed long since: only their waiting here counts.
+		f.backlog.see(&changes, f.measured, f.known)
+	}
+}
+
+// pause waits until the next round is due. After a full batch, and while draining, only a failure is a reason to wait.
+func (f *shardFlusher) pause(ctx context.Context, p progress, err error) {
+	if err != nil {
+		if f.sleep(ctx, f.retry.fail(), nil) == drainBegan {
+			f.retry.succeed()
+		}
+		return
+	}
+	f.retry.succeed()
+	if p == behind || f.isDraining() {
+		return
+	}
+	if p == wrote {
+		f.idle.wake()
+		f.sleep(ctx, f.cfg.PollInterval, nil)
+		return
+	}
+	rest := f.idle.rest()
+	if f.sleep(ctx, f.cfg.PollInterval, nil) == slept && f.sleep(ctx, rest-f.cfg.PollInterval, f.kick) == kicked {
+		f.idle.wake()
+	}
+}
+
+// waking says what ended a sleep.
+type waking int
+
+const (
+	slept waking = iota
+	stopped
+	drainBegan
+	kicked
+)
+
+func (f *shardFlusher) sleep(ctx context.Context, d time.Duration, kick <-chan struct{}) waking {
+	draining := f.draining
+	if f.isDraining() {
+		draining = nil // only its beginning cuts a sleep short
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return slept
+	case <-ctx.Done():
+		return stopped
+	case <-draining:
+		return drainBegan
+	case <-kick:
+		return kicked
+	}
+}
+
+// now returns the shard's status at this moment.
+func (f *shardFlusher) now() Status {
+	f.mu.Lock()
+	s, oldest := f.status, f.oldest
+	f.mu.Unlock()
+	waiting := backlog{oldest: oldest}
+	age := waiting.age(f.cfg.Now())
+	s.LagMS = age.Milliseconds()
+	if s.LagOrders >= f.cfg.BacklogOrders || age >= f.cfg.BacklogAge {
+		s.Err = errors.Join(fmt.Errorf("%w: %d orders, %d ms", ErrBacklog, s.LagOrders, s.LagMS), s.Err)
+	}
+	return s
+}

@@ -1,0 +1,53 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"holdfast/stock"
+)
+
+// Sink is a database that holds the rows of shards. It is used by the goroutines of several shards at once.
+type Sink interface {
+	// Name is what the API calls the sink.
+	Name() string
+	// Connect opens a session for one shard and returns the log index up to which the sink has everything, read from the sink at that moment.
+	// ErrForeignFile, ErrNewerSchema and ErrOtherCluster say that it must not be written; anything else may pass.
+	Connect(ctx context.Context, shard uint32) (s Session, index uint64, err error)
+	// Close lets go of what the sessions shared. All sessions are closed by then.
+	Close() error
+}
+
+// Session is a shard's connection to a sink, used by one goroutine. After any error it is closed and another one opened, because only the sink
+// knows whether a transaction that failed at its end took effect.
+type Session interface {
+	// Write makes a batch and the cursor durable in one transaction: all of it or nothing. It gives up with ErrStaleTerm when a later term wrote
+	// the cursor and with ErrCursorMoved when the cursor is not at b.Since.
+	Write(ctx context.Context, b Batch) error
+	// Check returns why the next Write could not be found again by a reader: ErrSinkGone. Called while there is nothing to write.
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Batch is what one transaction writes.
+type Batch struct {
+	// Term is the raft term it is written in.
+	Term uint64
+	// Since is the cursor the batch begins after; Changes.UpTo is where the cursor goes.
+	Since uint64
+	stock.Changes
+}
+
+// newSink returns the sink that the configuration names.
+func newSink(c *Config) (Sink, error) {
+	switch {
+	case c.Sink == "sqlite":
+		return newSQLite(c)
+	case c.Sink == "none":
+		return none{}, nil
+	case strings.HasPrefix(c.Sink, "postgres://"), strings.HasPrefix(c.Sink, "postgresql://"):
+		return nil, fmt.Errorf("%w: PostgreSQL comes with a later version; use sqlite or none", ErrUnknownSink)
+	}
+	return nil, fmt.Errorf("%w: %q is neither sqlite nor none", ErrUnknownSink, c.Sink)
+}

@@ -1,0 +1,194 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+const (
+	// applicationID marks our files ("HOLD"); schemaVersion is what this build reads and writes.
+	applicationID = 0x484f4c44
+	schemaVersion = 1
+)
+
+// sqliteSession is one shard's connection to the file.
+type sqliteSession struct {
+	sink  *sqliteSink
+	conn  *sql.Conn
+	shard uint32
+	files files
+	// cursor is where the sink stood after the last transaction of this session.
+	cursor      version
+	order, sku  *sql.Stmt
+	take, write *sql.Stmt
+	args        []any
+}
+
+var _ Session = (*sqliteSession)(nil)
+
+// open checks whose file it is before anything is written to it, then makes the tables and takes the shard's cursor row.
+func (s *sqliteSession) open(ctx context.Context) error {
+	empty, err := s.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.pragmas(ctx); err != nil {
+		return err
+	}
+	err = s.transaction(ctx, func() error {
+		if empty {
+			if err := s.createTables(ctx); err != nil {
+				return err
+			}
+		}
+		return s.claim(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	if s.files, err = statFiles(s.sink.path); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
+}
+
+// inspect returns whether the file has yet to get its tables, or why it is not ours to write.
+func (s *sqliteSession) inspect(ctx context.Context) (empty bool, err error) {
+	var id, schema, objects int64
+	for query, into := range map[string]*int64{
+		"pragma application_id": &id, "pragma user_version": &schema, "select count(*) from sqlite_schema": &objects,
+	} {
+		if err := s.conn.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return false, err
+		}
+	}
+	return judge(id, schema, objects)
+}
+
+func judge(id, schema, objects int64) (empty bool, err error) {
+	switch {
+	case id == 0 && schema == 0 && objects == 0:
+		return true, nil
+	case id != applicationID:
+		return false, fmt.Errorf("%w (application id %#x, %d tables and indexes)", ErrForeignFile, id, objects)
+	case schema > schemaVersion:
+		return false, fmt.Errorf("%w: schema %d, this build knows up to %d", ErrNewerSchema, schema, schemaVersion)
+	case schema < 1 || objects == 0:
+		return false, fmt.Errorf("%w (schema %d, %d tables and indexes)", ErrForeignFile, schema, objects)
+	}
+	return false, nil
+}
+
+func (s *sqliteSession) pragmas(ctx context.Context) error {
+	var mode string
+	if err := s.conn.QueryRowContext(ctx, "pragma journal_mode = wal").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("storage: the file system of %s does not allow SQLite's WAL mode", s.sink.path)
+	}
+	own := []string{"pragma synchronous = full", "pragma trusted_schema = off", "pragma journal_size_limit = 67108864"}
+	for _, p := range append(own, s.sink.pragmas...) {
+		if _, err := s.conn.ExecContext(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// createTables runs inside the first transaction; the marks of the file are written by the same one.
+func (s *sqliteSession) createTables(ctx context.Context) error {
+	if empty, err := s.inspect(ctx); err != nil || !empty {
+		return err // another process was faster
+	}
+	for _, statement := range []string{
+		orderTable.create(), skuTable.create(), cursorTable.create(),
+		fmt.Sprintf("pragma application_id = %d", applicationID), fmt.Sprintf("pragma user_version = %d", schemaVersion),
+	} {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("create tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// claim makes sure that the file is this cluster's and that the shard has a cursor row, and reads it.
+func (s *sqliteSession) claim(ctx context.Context) error {
+	base := int64(versionOf(s.sink.epoch, 0))
+	var other string
+	err := s.conn.QueryRowContext(ctx, "select cluster_id from cursor where cluster_id <> ? limit 1", s.sink.clusterID).Scan(&other)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return err
+	case !s.sink.adopt:
+		return fmt.Errorf("%w: %s was written by %s, this is %s (--adopt-sink takes it over)", ErrOtherCluster, s.sink.path, other, s.sink.clusterID)
+	default:
+		if err := s.adopt(ctx, base); err != nil {
+			return err
+		}
+	}
+	if _, err := s.conn.ExecContext(ctx, "insert into cursor (shard, log_index, term, cluster_id) values (?, ?, 0, ?) on conflict do nothing",
+		s.shard, base, s.sink.clusterID); err != nil {
+		return err
+	}
+	// A cursor of an older epoch counts log indexes that this epoch has given to other changes: everything is written again.
+	if _, err := s.conn.ExecContext(ctx, "update cursor set log_index = ?, term = 0 where shard = ? and log_index < ?",
+		base, s.shard, base); err != nil {
+		return err
+	}
+	var at int64
+	if err := s.conn.QueryRowContext(ctx, "select log_index from cursor where shard = ?", s.shard).Scan(&at); err != nil {
+		return err
+	}
+	if s.cursor = version(at); s.cursor.epoch() != s.sink.epoch {
+		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
+	}
+	return nil
+}
+
+// adopt takes the file over from another cluster. Versions of two clusters do not compare, so the rows that are there lose theirs: whatever
+// this cluster writes wins over them, and what it does not know stays as it was, with version 0.
+func (s *sqliteSession) adopt(ctx context.Context, base int64) error {
+	for _, statement := range []string{"update orders set version = 0", "update skus set version = 0"} {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("adopt: %w", err)
+		}
+	}
+	if _, err := s.conn.ExecContext(ctx, "update cursor set cluster_id = ?, log_index = ?, term = 0", s.sink.clusterID, base); err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	return nil
+}
+
+func (s *sqliteSession) prepare(ctx context.Context) error {
+	for query, into := range map[string]**sql.Stmt{
+		orderTable.upsert(): &s.order,
+		skuTable.upsert():   &s.sku,
+		"update cursor set term = ? where shard = ? and term <= ? and cluster_id = ? returning log_index": &s.take,
+		"update cursor set log_index = ? where shard = ?":                                                 &s.write,
+	} {
+		stmt, err := s.conn.PrepareContext(ctx, query)
+		if err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+		*into = stmt
+	}
+	return nil
+}
+
+// Close ends the session; a transaction that is still open is rolled back.
+func (s *sqliteSession) Close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{s.order, s.sku, s.take, s.write} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(append(errs, s.conn.Close())...)
+}
+
+// Check implements Session.
+func (s *sqliteSession) Check(context.Context) error { return s.files.check(s.sink.path) }
