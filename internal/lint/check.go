@@ -28,6 +28,7 @@ type rule struct {
 var rules = []rule{
 	{"arrows", checkArrows},
 	{"contained", checkContained},
+	{"imports", checkImports},
 	{"size", checkSize},
 	{"package-doc", checkPackageDocs},
 	{"exported-doc", checkExportedDocs},
@@ -40,6 +41,7 @@ var rules = []rule{
 	{"links", checkLinks},
 	{"cited", checkCited},
 	{"cited-tests", checkCitedTests},
+	{"promises", checkPromises},
 }
 
 // Check applies every rule and returns what breaks one, in order of rule, path and line.

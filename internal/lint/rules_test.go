@@ -24,7 +24,7 @@ func one(path, text string) map[string]string { return map[string]string{path: t
 // TestRules feeds every rule wrong samples, which it must find, and right ones, which it must leave alone.
 func TestRules(t *testing.T) {
 	seen := map[string][2]int{}
-	for _, s := range slices.Concat(importSamples(), shapeSamples(), bannedSamples(), pageSamples(), stepSamples()) {
+	for _, s := range slices.Concat(importSamples(), groupSamples(), shapeSamples(), bannedSamples(), pageSamples(), stepSamples()) {
 		counts := seen[s.rule]
 		if len(s.want) > 0 {
 			counts[0]++
@@ -110,6 +110,19 @@ func importSamples() []sample {
 			"node/a_test.go": imports("node", "database/sql"), "stock/a_test.go": imports("stock", "pgregory.net/rapid", "net/url"),
 			"stock/stocktest/a.go": imports("stocktest", "pgregory.net/rapid"),
 		}, nil},
+	}
+}
+
+func groupSamples() []sample {
+	file := func(specs string) map[string]string {
+		return one("node/a.go", "package node\n\nimport (\n"+specs+")\n")
+	}
+	return []sample{
+		{"imports", "another order", file("\t_ \"holdfast/api\"\n\n\t_ \"fmt\"\n"), []string{"node/a.go:6: stand as"}},
+		{"imports", "one heap", file("\t_ \"fmt\"\n\t_ \"example.org/x\"\n\t_ \"holdfast/api\"\n"),
+			[]string{"node/a.go:5: no blank line", "node/a.go:6: no blank line"}},
+		{"imports", "three groups", file("\t_ \"fmt\"\n\t_ \"os\"\n\n\t_ \"example.org/x\"\n\n\t_ \"holdfast/api\"\n"), nil},
+		{"imports", "two groups of one kind", file("\t_ \"fmt\"\n\n\t_ \"os\"\n"), nil},
 	}
 }
 
@@ -213,6 +226,13 @@ func pageSamples() []sample {
 		return files
 	}
 	return []sample{
+		{"promises", "one without a test, one twice, one missing", promises(func(page string) string {
+			page = strings.Replace(page, "TestP3", "no test", 1)
+			page = strings.Replace(page, "## 5. P", "## 4. P", 1)
+			return page + "\n## Not a promise\n\n`TestNone`\n"
+		}), []string{"docs/guarantees.md:0: promise 3 names no test", "docs/guarantees.md:0: promise 4 has 2", "docs/guarantees.md:0: promise 5 has 0"}},
+		{"promises", "ten", promises(func(page string) string { return page }), nil},
+
 		{"links", "nowhere", page("[a](missing.md) and [b](../absent)\n\n[c](/docs/other.md)\n"),
 			[]string{"docs/a.md:1: missing.md", "docs/a.md:1: ../absent", "docs/a.md:3: /docs/other.md"}},
 		{"links", "outside", page("https://example.com/x\n"), []string{"docs/a.md:1: outside"}},
@@ -225,6 +245,15 @@ func pageSamples() []sample {
 		{"cited-tests", "missing", page("Held by `TestNever`.\n"), []string{"docs/a.md:1: TestNever"}},
 		{"cited-tests", "there", page("Held by `TestSellsExactlyN`. Tests are Testing.\n"), nil},
 	}
+}
+
+// promises returns a page of ten promises, each with a test, changed.
+func promises(change func(string) string) map[string]string {
+	page := "# Guarantees\n"
+	for n := 1; n <= promiseCount; n++ {
+		page += fmt.Sprintf("\n## %d. P\n\nTests: `TestP%d`\n", n, n)
+	}
+	return one(promisePage, change(page))
 }
 
 // way returns a page that lists the twelve steps, and code that has them.
