@@ -42,9 +42,6 @@ const (
 	countAt      = 47
 	commandsAt   = 51
 	headerFields = 5
-
-	// minCommandBytes is the shortest command, an Expire of a SKU without a name.
-	minCommandBytes = 3
 )
 
 // MaxProposalBytes is the default bound of one proposal: raft suffers from entries over twice as long.
