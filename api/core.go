@@ -9,7 +9,7 @@ import (
 // Core answers requests. Every answer, a refusal too, is an outcome.
 type Core interface {
 	// Do answers one command or query. The context's deadline is the request's; when it ends first the outcome is DeadlineExceeded if nothing
-	// entered the log and OutcomeUnknown otherwise.
+	// entered the log and OutcomeUnknown otherwise. Meta.Deadline comes as zero: it is judged against log time, which only the core knows.
 	Do(ctx context.Context, r stock.Request) stock.Outcome
 	// DoAll answers each request by itself, in order of the requests; the deadline counts for all.
 	DoAll(ctx context.Context, rs []stock.Request) []stock.Outcome

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"holdfast/stock"
+)
+
+// maxPooledBytes is the largest buffer that is kept for the next request.
+const maxPooledBytes = 16 << 10
+
+// body reads the request's body whole: declared as JSON, with its length, within the limit, in time. empty says that no body at all stands
+// for {}. The bytes are valid until the exchange ends.
+func (x *exchange) body(limit int64, empty bool) ([]byte, *problem) {
+	n := x.r.ContentLength
+	if n == 0 && empty {
+		return []byte("{}"), nil
+	}
+	switch {
+	case n < 0:
+		return nil, &problem{code: lengthRequired, closes: true}
+	case !isJSON(x.r.Header):
+		return nil, &problem{code: unsupportedMediaType}
+	case n > limit:
+		return nil, &problem{code: bodyTooLarge, detail: &stock.Detail{Limit: limit}, closes: true}
+	case n == 0:
+		return nil, nil
+	case !x.claim(n):
+		return nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: "max-body-memory"}, closes: true}
+	}
+	if int64(cap(x.in)) < n {
+		x.in = make([]byte, n)
+	}
+	x.in = x.in[:n]
+	read, err := io.ReadFull(x.r.Body, x.in)
+	x.s.metrics.received.Add(float64(read))
+	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, &problem{code: bodyTimeout, closes: true}
+		}
+		p := malformed("the body ended before its Content-Length")
+		p.closes = true
+		return nil, p
+	}
+	x.readUntil(time.Time{})
+	return x.in, nil
+}
+
+// readUntil sets when the connection's reads fail. While a body is outstanding that bounds a slow caller, also one whose body nobody wants;
+// once it has been read there must be no deadline, or the connection's watch for a caller that hangs up would end the request.
+func (x *exchange) readUntil(t time.Time) {
+	if err := http.NewResponseController(x.w).SetReadDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		x.s.cfg.Logger.Debug("set read deadline", "error", err)
+	}
+}
+
+// claim takes n bytes of the memory for bodies; they are given back when the exchange ends.
+func (x *exchange) claim(n int64) bool {
+	if x.s.bodyMemory.Add(n) > x.s.cfg.MaxBodyMemoryBytes {
+		x.s.bodyMemory.Add(-n)
+		return false
+	}
+	x.claimed += n
+	return true
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var (
+	// ErrConfig is returned by New when Core or Health is missing or a bound is negative.
+	ErrConfig = errors.New("api: configuration")
+	// ErrNotLoopback is returned when others could reach a listener that neither keys nor TLS protect.
+	ErrNotLoopback = errors.New("api: address is not loopback")
+	// ErrAddress is returned when an address is not host:port.
+	ErrAddress = errors.New("api: malformed address")
+)
+
+// Build says which build is running.
+type Build struct {
+	Version, Commit, Go string
+}
+
+// Config is what a Server needs. Zero bounds take their defaults.
+type Config struct {
+	Core   Core
+	Health Health
+	// Registry takes this package's metrics and is what /metrics shows; nil: one of the server's own.
+	Registry *prometheus.Registry
+	Build    Build
+	// Logger takes what is wrong with the server, never what is wrong with a request; nil: nothing is logged.
+	Logger *slog.Logger
+
+	// MaxBodyBytes bounds a body (413 body_too_large), MaxBatchBytes that of a batch, MaxBatchItems its orders (413 batch_too_large).
+	MaxBodyBytes, MaxBatchBytes int64
+	MaxBatchItems               int
+	// MaxBodyMemoryBytes bounds the bodies and answers of all requests under way together (503 overloaded, max-body-memory).
+	MaxBodyMemoryBytes int64
+	// BodyTimeout bounds the arrival of a body (408 body_timeout), HeaderTimeout that of a head.
+	BodyTimeout, HeaderTimeout time.Duration
+	// DefaultTimeout is the deadline of a request that does not ask for one with Request-Timeout-Ms.
+	DefaultTimeout time.Duration
+	// IdleTimeout is how long a connection may wait for its next request.
+	IdleTimeout time.Duration
+	// MaxConns and MaxAdminConns bound the connections of each listener; one more is answered 503 overloaded and closed.
+	MaxConns, MaxAdminConns int
+
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+	// CallerOf returns the name of the API key of a request, which is part of every idempotency key's scope; nil: all are anonymous.
+	CallerOf func(*http.Request) string
+}
+
+// The defaults of Config, and the bounds that are not configured.
+const (
+	DefaultMaxBodyBytes       = 64 << 10
+	DefaultMaxBatchBytes      = 8 << 20
+	DefaultMaxBatchItems      = 8192
+	DefaultMaxBodyMemoryBytes = 256 << 20
+	DefaultBodyTimeout        = 5 * time.Second
+	DefaultHeaderTimeout      = 5 * time.Second
+	DefaultTimeout            = 5 * time.Second
+	DefaultIdleTimeout        = 2 * time.Minute
+	DefaultMaxConns           = 10_000
+	DefaultMaxAdminConns      = 256
+
+	// MaxHeaderBytes bounds a request's head; net/http allows 4 KiB on top and answers 431.
+	MaxHeaderBytes = 16 << 10
+	// MaxTimeout is the longest deadline a request may ask for.
+	MaxTimeout = 60 * time.Second
+	// answerTimeout is how long a caller may take to read its answer.
+	answerTimeout = 15 * time.Second
+)
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Core == nil || c.Health == nil {
+		return c, errors.Join(ErrConfig, errors.New("core and health are required"))
+	}
+	ok := fill(&c.MaxBodyBytes, DefaultMaxBodyBytes) && fill(&c.MaxBatchBytes, DefaultMaxBatchBytes) &&
+		fill(&c.MaxBatchItems, DefaultMaxBatchItems) && fill(&c.MaxBodyMemoryBytes, DefaultMaxBodyMemoryBytes) &&
+		fill(&c.BodyTimeout, DefaultBodyTimeout) && fill(&c.HeaderTimeout, DefaultHeaderTimeout) &&
+		fill(&c.DefaultTimeout, DefaultTimeout) && fill(&c.IdleTimeout, DefaultIdleTimeout) &&
+		fill(&c.MaxConns, DefaultMaxConns) && fill(&c.MaxAdminConns, DefaultMaxAdminConns)
+	if !ok {
+		return c, errors.Join(ErrConfig, errors.New("a bound is negative"))
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.CallerOf == nil {
+		c.CallerOf = func(*http.Request) string { return "" }
+	}
+	return c, nil
+}
+
+// fill puts the default in place of zero; false for a negative bound.
+func fill[T int | int64 | time.Duration](v *T, byDefault T) bool {
+	if *v == 0 {
+		*v = byDefault
+	}
+	return *v > 0
+}

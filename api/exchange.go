@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"holdfast/stock"
+)
+
+// exchange is one request and its answer. It is used again for another once it has ended, so nothing may keep it.
+type exchange struct {
+	s       *Server
+	w       http.ResponseWriter
+	r       *http.Request
+	args    [2]string
+	id      string
+	timeout time.Duration
+	// start is when the head was there, asked and answered when the core was given the request and gave its outcome.
+	start, asked, answered time.Time
+	status, sent           int
+	// in holds the body, out the answer; claimed is what the body takes of the memory for all bodies.
+	in, out []byte
+	claimed int64
+}
+
+var exchanges = sync.Pool{New: func() any { return &exchange{} }}
+
+// ServeHTTP answers one request.
+func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := rt.server
+	x := exchanges.Get().(*exchange)
+	*x = exchange{s: s, w: w, r: r, start: s.cfg.Now(), in: x.in[:0], out: x.out[:0]}
+	s.metrics.inFlight.Inc()
+	counted := rt.none
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.recovered(fault)
+		}
+		x.end(counted)
+	}()
+	x.id = requestID(r)
+	w.Header()["X-Request-Id"] = []string{x.id}
+	if r.ContentLength != 0 {
+		x.readUntil(time.Now().Add(s.cfg.BodyTimeout))
+	}
+	route, p := rt.find(r, &x.args)
+	if p == nil {
+		counted = route.metrics
+		p = x.run(route)
+	}
+	if p != nil {
+		x.problem(p)
+	}
+}
+
+// run gives the request to its route when its headers are in order and the node takes it.
+func (x *exchange) run(route *route) (p *problem) {
+	if route.command && x.s.draining.Load() {
+		return &problem{code: stock.Draining, closes: true}
+	}
+	if x.timeout, p = requestTimeout(x.r.Header, x.s.cfg.DefaultTimeout); p != nil {
+		return p
+	}
+	return route.answer(x)
+}
+
+// recovered answers a request that ran into a fault of ours, unless an answer has begun.
+func (x *exchange) recovered(fault any) {
+	x.s.metrics.panics.Inc()
+	x.s.cfg.Logger.Error("panic while answering", "request_id", x.id, "fault", fault, "stack", string(debug.Stack()))
+	if x.status == 0 {
+		x.problem(&problem{code: stock.Internal, closes: true})
+	}
+}
+
+func (x *exchange) end(counted *routeMetrics) {
+	m := x.s.metrics
+	m.inFlight.Dec()
+	if x.status != 0 {
+		counted.answered(x.status, x.s.cfg.Now().Sub(x.start).Seconds())
+	}
+	m.sent.Add(float64(x.sent))
+	if x.claimed > 0 {
+		x.s.bodyMemory.Add(-x.claimed)
+	}
+	if cap(x.in) > maxPooledBytes {
+		x.in = nil
+	}
+	if cap(x.out) > maxPooledBytes {
+		x.out = nil
+	}
+	x.w, x.r = nil, nil
+	exchanges.Put(x)
+}
+
+// ask gives one request to the core, with the caller's deadline.
+func (x *exchange) ask(r stock.Request) stock.Outcome {
+	ctx, cancel := x.deadline()
+	defer cancel()
+	x.asked = x.s.cfg.Now()
+	out := x.s.cfg.Core.Do(ctx, r)
+	x.answered = x.s.cfg.Now()
+	return out
+}
+
+// deadline returns a context that ends when the caller stops waiting.
+func (x *exchange) deadline() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(x.r.Context(), x.timeout)
+}
+
+func (x *exchange) caller() string { return x.s.cfg.CallerOf(x.r) }
+
+// These are shared by all answers and never written to.
+var (
+	contentJSON    = []string{"application/json"}
+	contentProblem = []string{"application/problem+json"}
+	valueTrue      = []string{"true"}
+	valueClose     = []string{"close"}
+)
+
+// json answers with x.out.
+func (x *exchange) json(status int) {
+	x.w.Header()["Content-Type"] = contentJSON
+	x.write(status)
+}
+
+func (x *exchange) write(status int) {
+	h := x.w.Header()
+	h["Content-Length"] = []string{strconv.Itoa(len(x.out))}
+	x.status = status
+	x.w.WriteHeader(status)
+	n, err := x.w.Write(x.out)
+	x.sent += n
+	if err != nil && err != http.ErrBodyNotAllowed {
+		x.s.cfg.Logger.Debug("write an answer", "request_id", x.id, "error", err)
+	}
+}
+
+// problem answers with a problem.
+func (x *exchange) problem(p *problem) {
+	row := rowOf(p.code)
+	x.s.metrics.problem(p.code)
+	h := x.w.Header()
+	if seconds := retryAfter(p.code, p.detail, stock.TimeOf(x.s.cfg.Now())); seconds > 0 {
+		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	}
+	if p.allow != "" {
+		h["Allow"] = []string{p.allow}
+	}
+	if p.closes {
+		h["Connection"] = valueClose
+	}
+	if row.name == "internal" {
+		x.s.cfg.Logger.Error("answered internal", "request_id", x.id, "code", uint8(p.code))
+	}
+	x.out = appendProblem(x.out[:0], p, x.id)
+	h["Content-Type"] = contentProblem
+	x.write(row.status)
+}
+
+// timing writes Server-Timing: admit is reading and checking the request, commit the time in the core.
+func (x *exchange) timing() {
+	var buf [64]byte
+	b := append(buf[:0], "admit;dur="...)
+	b = appendMS(b, x.asked.Sub(x.start))
+	b = append(b, ", commit;dur="...)
+	b = appendMS(b, x.answered.Sub(x.asked))
+	x.w.Header()["Server-Timing"] = []string{string(b)}
+}

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdfast/stock"
+)
+
+// CheckListenAddr checks the address of a listener that has neither keys nor TLS: it must be loopback (127.0.0.0/8, ::1 or localhost) unless
+// insecure. An address without a host listens everywhere and so is not. The error wraps ErrAddress or ErrNotLoopback.
+func CheckListenAddr(addr string, insecure bool) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%w %q: %w", ErrAddress, addr, err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%w %q: the port is not a number of 0 to 65535", ErrAddress, addr)
+	}
+	if insecure || host == "localhost" {
+		return nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.Unmap().IsLoopback() {
+		return fmt.Errorf("%w: %q can be reached by others, and this listener has neither keys nor TLS", ErrNotLoopback, addr)
+	}
+	return nil
+}
+
+// boundedListener lets at most max connections be open. One more gets a 503 at once, which costs less than a connection and tells the caller
+// more than a full backlog would.
+type boundedListener struct {
+	net.Listener
+	open    atomic.Int64
+	max     int64
+	metrics *listenerMetrics
+}
+
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.max {
+			l.metrics.open.Inc()
+			return &boundedConn{Conn: c, of: l}, nil
+		}
+		l.open.Add(-1)
+		l.metrics.refused.Inc()
+		turnAway(c)
+	}
+}
+
+var tooManyConns = func() []byte {
+	body := appendProblem(nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: "max-conns"}}, "")
+	head := "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: "
+	return append([]byte(head+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
+}()
+
+// turnAway never waits: a fresh connection has room for the answer, and one that has not is closed without.
+func turnAway(c net.Conn) {
+	if c.SetWriteDeadline(time.Now().Add(50*time.Millisecond)) == nil {
+		// The caller may be gone; there is nobody to tell.
+		_, _ = c.Write(tooManyConns)
+	}
+	_ = c.Close()
+}
+
+// boundedConn gives its place back once, however often it is closed.
+type boundedConn struct {
+	net.Conn
+	once sync.Once
+	of   *boundedListener
+}
+
+func (c *boundedConn) Close() error {
+	c.once.Do(func() {
+		c.of.open.Add(-1)
+		c.of.metrics.open.Dec()
+	})
+	return c.Conn.Close()
+}
+
+// CloseWrite lets net/http end its side first, so that a caller still sending gets to read the answer.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}

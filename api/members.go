@@ -1,0 +1,106 @@
+package api
+
+import (
+	"strconv"
+
+	"holdfast/stock"
+)
+
+// maxFieldBytes bounds how much of a name from the input an error repeats.
+const maxFieldBytes = 64
+
+func fieldMember(b []byte, d *stock.Detail) []byte {
+	return textMember(b, "field", clip(d.Field, maxFieldBytes))
+}
+
+func fieldMembers(b []byte, d *stock.Detail) []byte {
+	if d.Field != "" {
+		b = fieldMember(b, d)
+	}
+	return textMember(b, "reason", clip(d.Reason, 2*maxFieldBytes))
+}
+
+func notStartedMembers(b []byte, d *stock.Detail) []byte { return timeMember(b, "opens_at", d.OpensAt) }
+
+func endedMembers(b []byte, d *stock.Detail) []byte { return timeMember(b, "closes_at", d.ClosesAt) }
+
+func expiredMember(b []byte, d *stock.Detail) []byte { return timeMember(b, "expired_at", d.ExpiredAt) }
+
+func limitBytesMember(b []byte, d *stock.Detail) []byte { return intMember(b, "limit_bytes", d.Limit) }
+
+func limitMember(b []byte, d *stock.Detail) []byte { return intMember(b, "limit", d.Limit) }
+
+func limitMembers(b []byte, d *stock.Detail) []byte {
+	return intMember(intMember(b, "limit", d.Limit), "used", d.Used)
+}
+
+// stateMembers names the state, and for a return how many units could come back.
+func stateMembers(b []byte, d *stock.Detail) []byte {
+	if d.State != 0 {
+		b = textMember(b, "state", d.State.String())
+	}
+	if d.Returnable > 0 {
+		b = intMember(b, "returnable", d.Returnable)
+	}
+	return b
+}
+
+func paymentMember(b []byte, d *stock.Detail) []byte {
+	return textMember(b, "first_payment_id", d.FirstPaymentID)
+}
+
+func pendingMembers(b []byte, d *stock.Detail) []byte {
+	return timeMember(intMember(b, "held", d.Held), "next_release_at", d.NextReleaseAt)
+}
+
+func availableMember(b []byte, d *stock.Detail) []byte { return intMember(b, "available", d.Available) }
+
+func maxQtyMember(b []byte, d *stock.Detail) []byte { return intMember(b, "max_qty", d.MaxQty) }
+
+func boundMember(b []byte, d *stock.Detail) []byte {
+	return textMember(b, "bound", clip(d.Bound, maxFieldBytes))
+}
+
+func differsMember(b []byte, d *stock.Detail) []byte {
+	b = append(b, `,"differs":[`...)
+	for i, name := range d.Differs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, name)
+	}
+	return append(b, ']')
+}
+
+func textMember(b []byte, name, value string) []byte {
+	return appendString(memberName(b, name), value)
+}
+
+func intMember(b []byte, name string, n int64) []byte {
+	return strconv.AppendInt(memberName(b, name), n, 10)
+}
+
+// timeMember writes nothing for the zero time, which means none.
+func timeMember(b []byte, name string, t stock.Time) []byte {
+	if t == 0 {
+		return b
+	}
+	return appendTime(memberName(b, name), t)
+}
+
+func memberName(b []byte, name string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
+}
+
+// clip cuts a text to at most n bytes, at the start of a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "..."
+}

@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// The names of the listeners in metrics.
+const (
+	publicName = "public"
+	adminName  = "admin"
+)
+
+// Server answers HTTP on two listeners. Its life: New, Serve (blocks), Drain, Shutdown.
+type Server struct {
+	cfg     Config
+	metrics *metrics
+	public  *router
+	admin   *router
+	// servers are the public and the admin http.Server.
+	servers [2]*http.Server
+	// bodyMemory is what the bodies of requests under way take. Invariant: 0 <= bodyMemory, and claims above MaxBodyMemoryBytes are refused.
+	bodyMemory atomic.Int64
+	draining   atomic.Bool
+}
+
+// New returns a server that listens nowhere yet. The error wraps ErrConfig, or is the registry's.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg}
+	if s.metrics, err = newMetrics(cfg.Registry, func() float64 { return float64(s.bodyMemory.Load()) }); err != nil {
+		return nil, fmt.Errorf("api: register metrics: %w", err)
+	}
+	metricsHandler := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	s.public = newRouter(s, orderRoutes(), probeRoutes())
+	s.admin = newRouter(s, skuRoutes(), probeRoutes(), operationRoutes(metricsHandler))
+	for i, handler := range []http.Handler{s.public, s.admin} {
+		s.servers[i] = s.newHTTPServer(handler)
+	}
+	return s, nil
+}
+
+// newHTTPServer sets every limit that net/http leaves open. There is no ReadTimeout: it would end a request that waits for its outcome, since
+// it covers the watch for a caller that hangs up; bodies have a deadline of their own (exchange.readUntil).
+func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler:                      handler,
+		ReadHeaderTimeout:            s.cfg.HeaderTimeout,
+		WriteTimeout:                 s.cfg.BodyTimeout + MaxTimeout + answerTimeout,
+		IdleTimeout:                  s.cfg.IdleTimeout,
+		MaxHeaderBytes:               MaxHeaderBytes,
+		Protocols:                    protocols,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Public returns the handler of the public listener.
+func (s *Server) Public() http.Handler { return s.public }
+
+// Admin returns the handler of the admin listener.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// Serve answers on both listeners and closes them. It returns nil after Shutdown, and otherwise when one of them fails, having shut the other.
+func (s *Server) Serve(public, admin net.Listener) error {
+	listeners := []net.Listener{
+		&boundedListener{Listener: public, max: int64(s.cfg.MaxConns), metrics: s.metrics.listeners[publicName]},
+		&boundedListener{Listener: admin, max: int64(s.cfg.MaxAdminConns), metrics: s.metrics.listeners[adminName]},
+	}
+	errs := make([]error, len(listeners))
+	var wg sync.WaitGroup
+	for i, l := range listeners {
+		wg.Go(func() {
+			errs[i] = s.servers[i].Serve(l)
+			if !errors.Is(errs[i], http.ErrServerClosed) {
+				s.close()
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("api: serve: %w", err)
+		}
+	}
+	return nil
+}
+
+// Drain makes the node unready and refuses new commands with 503 draining. Reads, and what is under way, go on.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.metrics.draining.Set(1)
+}
+
+// Shutdown drains, closes the listeners and waits for the requests under way; when the context ends first it cuts them off and returns the
+// context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	errs := make([]error, len(s.servers))
+	var wg sync.WaitGroup
+	for i, server := range s.servers {
+		wg.Go(func() { errs[i] = server.Shutdown(ctx) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		s.close()
+		return fmt.Errorf("api: shutdown: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) close() {
+	for _, server := range s.servers {
+		if err := server.Close(); err != nil {
+			s.cfg.Logger.Debug("close a server", "error", err)
+		}
+	}
+}
