@@ -41,28 +41,47 @@ func checkLinks(t *Tree) []Finding {
 	return found
 }
 
-// checkCited wants every Go file, page and package that the documentation names to be there.
+// checkCited wants every Go file, page and package that the documentation names to be there, and every page that a Go comment names.
 func checkCited(t *Tree) []Finding {
 	bases := map[string]bool{}
 	for p := range t.paths {
 		bases[path.Base(p)] = true
 	}
+	missing := func(token, from string) bool {
+		if !strings.Contains(token, "/") && bases[token] {
+			return false
+		}
+		return !t.paths[path.Clean(token)] && !t.paths[path.Join(path.Dir(from), token)]
+	}
 	var found []Finding
 	eachLine(t, func(f textFile, n int, line string) {
 		line = mdLink.ReplaceAllString(webLink.ReplaceAllString(line, " "), "]") // checkLinks looks at the targets
-		for _, token := range citation.FindAllString(line, -1) {
-			token = strings.TrimRight(strings.TrimSuffix(token, "/..."), ".")
-			if !isCitation(token) {
-				continue
-			}
-			if !strings.Contains(token, "/") && bases[token] {
-				continue
-			}
-			if !t.paths[path.Clean(token)] && !t.paths[path.Join(path.Dir(f.path), token)] {
+		for _, token := range citations(line) {
+			if missing(token, f.path) {
 				found = append(found, Finding{Path: f.path, Line: n, Text: "cites a file that is not there: " + token})
 			}
 		}
 	})
+	for _, f := range t.files {
+		for _, group := range f.ast.Comments {
+			for _, token := range citations(group.Text()) {
+				if path.Ext(token) == ".md" && missing(token, f.path) {
+					found = append(found, Finding{Path: f.path, Line: f.line(group), Text: "cites a page that is not there: " + token})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// citations returns the tokens of a text that name files of ours.
+func citations(text string) []string {
+	var found []string
+	for _, token := range citation.FindAllString(text, -1) {
+		if token = strings.TrimRight(strings.TrimSuffix(token, "/..."), "."); isCitation(token) {
+			found = append(found, token)
+		}
+	}
 	return found
 }
 

@@ -240,6 +240,8 @@ func pageSamples() []sample {
 
 		{"cited", "missing", page("The ledger is in `stock/book.go`, see `gone.md` and `./cmd/absent`.\n"),
 			[]string{"docs/a.md:1: stock/book.go", "docs/a.md:1: gone.md", "docs/a.md:1: ./cmd/absent"}},
+		{"cited", "missing, in a comment", one("stock/a.go", "package stock\n\n// See gone.md and other.go.\nvar x = 1\n"),
+			[]string{"stock/a.go:3: gone.md"}},
 		{"cited", "there", page("`stock/ledger.go`, `ledger.go`, other.md, `stock/*.go`, `./...`, `./stock/...`, 2.5 and so on...\n"), nil},
 
 		{"cited-tests", "missing", page("Held by `TestNever`.\n"), []string{"docs/a.md:1: TestNever"}},
