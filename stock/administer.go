@@ -37,12 +37,12 @@ func (l *Ledger) administer(c Command) Outcome {
 	return out
 }
 
-// create answers the creation of a SKU that exists.
+// create answers the creation of a SKU that exists; Replayed tells an identical one from the first.
 func (l *Ledger) create(c *Create) Outcome {
 	if d := differsSpec(&l.creation, &c.Spec); d != nil {
 		return refuseWith(SKUExists, Detail{Differs: d})
 	}
-	return Outcome{Code: OK, SKU: l.View()}
+	return Outcome{Code: OK, Replayed: true, SKU: l.View()}
 }
 
 func differsSpec(a, b *Spec) (fields []string) {

@@ -3,7 +3,8 @@ package stock
 // Outcome is the answer to a request. A refusal is a value, not an error.
 type Outcome struct {
 	Code Code
-	// Replayed: the answer was given before; Order and SKU show it as first given.
+	// Replayed: the answer was given before; Order and SKU show it as first given. The creation of a SKU that was created alike is Replayed
+	// too, and shows the SKU as it stands.
 	Replayed bool
 	// Order is the order that was placed, changed or asked for; nil otherwise.
 	Order *Order

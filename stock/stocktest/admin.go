@@ -66,7 +66,9 @@ func (s *sku) createAgain(spec *stock.Spec) stock.Outcome {
 	if differs != nil {
 		return refuseWith(stock.SKUExists, stock.Detail{Differs: differs})
 	}
-	return s.answer()
+	again := s.answer()
+	again.Replayed = true
+	return again
 }
 
 func (o *Oracle) update(at stock.Position, c *stock.Update) stock.Outcome {
