@@ -31,6 +31,7 @@ var rules = []rule{
 	{"imports", checkImports},
 	{"size", checkSize},
 	{"package-doc", checkPackageDocs},
+	{"file-map", checkFileMap},
 	{"exported-doc", checkExportedDocs},
 	{"names", checkNames},
 	{"pure-core", checkPureCore},

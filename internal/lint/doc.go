@@ -9,6 +9,7 @@
 //	imports.go   three groups of imports
 //	size.go      lengths of functions and files
 //	docs.go      package comments and comments on exported names
+//	filemap.go   the map of files in each package comment
 //	names.go     words that no type and no file may be called
 //	banned.go    what the domain core may not touch; sleeping tests; untyped atomics
 //	text.go      marks of unfinished work and paths of one machine, in any text

@@ -153,6 +153,14 @@ func shapeSamples() []sample {
 			"cmd/holdfast/doc.go": "// Command holdfast is it.\npackage main\n", "tests/a_test.go": "package tests\n",
 		}, nil},
 
+		{"file-map", "incomplete, and out of date", map[string]string{
+			"stock/doc.go": "// Package stock: a.go, gone.go, sqlite*.go.\npackage stock\n", "stock/a.go": "package stock\n", "stock/b.go": "package stock\n",
+		}, []string{"stock/doc.go:1: gone.go", "stock/doc.go:1: sqlite*.go", "stock/doc.go:1: lacks b.go"}},
+		{"file-map", "complete, by pattern, across packages, or of one file", map[string]string{
+			"stock/doc.go": "// Package stock: a*.go; b.go, see api/a.go.\npackage stock\n", "stock/a1.go": "package stock\n", "stock/b.go": "package stock\n",
+			"stock/b_test.go": "package stock\n", "api/doc.go": "// Package api is it.\npackage api\n", "api/a.go": "package api\n",
+		}, nil},
+
 		{"exported-doc", "functions, types, methods, values", one("stock/a.go",
 			"package stock\n\nfunc F() {}\n\ntype T struct{}\n\nfunc (t *T) M() {}\n\nfunc (T) N() {}\n\n"+
 				"const C = 1\n\nvar (\n\tV = 1\n)\n\ntype (\n\tU int\n)\n"),
