@@ -1,8 +1,9 @@
 package stocktest
 
 import (
+	"maps"
 	"math"
-	"reflect"
+	"slices"
 	"strconv"
 
 	"holdfast/stock"
@@ -76,12 +77,12 @@ func (w *writer) nodeMeta() stock.Meta {
 }
 
 func (w *writer) deadline() stock.Time {
-	switch now := w.at.Now; w.roll(10) {
-	case 6:
+	switch now := w.at.Now; w.roll(16) {
+	case 12:
 		return 0
-	case 7:
+	case 13:
 		return now - stock.Time(w.roll(2))
-	case 8, 9:
+	case 14, 15:
 		return now + 1 + stock.Time(w.roll(40))
 	default:
 		return now + 200
@@ -99,30 +100,37 @@ func (w *writer) place() stock.Command {
 
 // qty draws a quantity around one and around edge.
 func (w *writer) qty(edge int64) int64 {
-	switch w.roll(10) {
-	case 5, 6:
-		return 1 + int64(w.roll(3))
-	case 7:
+	switch w.roll(16) {
+	case 9, 10, 11:
+		return 1 + int64(w.roll(2))
+	case 12:
 		return max(1, edge)
-	case 8:
+	case 13:
+		return max(1, edge-1)
+	case 14:
 		return edge + 1
-	case 9:
+	case 15:
 		return oneOf[int64](w, stock.MaxStock, stock.MaxStock-1, math.MaxInt64)
 	}
 	return 1
 }
 
-// order draws the id of an order, most often one that wants; rarely one that is gone, still to come, or of another place.
-func (w *writer) order(wanted func(*stock.Order) bool) stock.OrderID {
+// orders lists the orders that want something.
+func (w *writer) orders(wants func(*stock.Order) bool) []stock.OrderID {
 	var ids []stock.OrderID
 	for _, s := range w.oracle.skus {
 		for _, r := range s.rows {
-			if !r.fence && wanted(&r.order) {
+			if !r.fence && wants(&r.order) {
 				ids = append(ids, r.order.ID)
 			}
 		}
 	}
-	if len(ids) > 0 && w.roll(4) != 3 {
+	return ids
+}
+
+// order draws the id of an order, most often one that wants; rarely one that is gone, still to come, or of another place.
+func (w *writer) order(wants func(*stock.Order) bool) stock.OrderID {
+	if ids := w.orders(wants); len(ids) > 0 && w.roll(5) != 4 {
 		return oneOf(w, ids...)
 	}
 	if len(w.oracle.skus) == 0 {
@@ -147,10 +155,37 @@ func (w *writer) order(wanted func(*stock.Order) bool) stock.OrderID {
 
 func waits(o *stock.Order) bool { return !o.State.Settled() }
 
+func open(o *stock.Order) bool { return o.State == stock.StateOpen }
+
 func sold(o *stock.Order) bool { return o.State == stock.StateConfirmed }
 
 func (w *writer) confirm() stock.Command {
-	return &stock.Confirm{Meta: w.nodeMeta(), Order: w.order(waits), PaymentID: w.numbered("p", w.roll(3))}
+	wants := waits
+	switch w.roll(4) {
+	case 2:
+		wants = open
+	case 3:
+		wants = w.short
+	}
+	c := &stock.Confirm{Meta: w.nodeMeta(), Order: w.order(wants), PaymentID: w.numbered("p", w.roll(3))}
+	if refused := w.refused(c.Order); refused != nil && w.roll(3) != 0 {
+		c.PaymentID = oneOf(w, refused...)
+	}
+	return c
+}
+
+// short reports whether an open order was refused for want of stock, or would be.
+func (w *writer) short(o *stock.Order) bool {
+	return open(o) && (o.Qty > w.oracle.Counters(o.SKU).Available || w.refused(o.ID) != nil)
+}
+
+// refused lists the payment ids of an order under which a refusal is remembered.
+func (w *writer) refused(id stock.OrderID) []string {
+	_, r, _ := w.oracle.findOrder(id)
+	if r == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.refused))
 }
 
 func (w *writer) cancel() stock.Command {
@@ -173,12 +208,29 @@ func (w *writer) adjust() stock.Command {
 	c := &stock.Adjust{Meta: w.meta(), SKU: w.sku(), Reason: oneOf(w, "", "count")}
 	row := w.oracle.Counters(c.SKU)
 	switch w.roll(8) {
-	case 5, 6:
+	case 4, 5, 6:
 		c.Delta = -w.qty(row.Available)
 	case 7:
 		c.Delta = oneOf(w, stock.MaxStock-row.Stock+1, max(1, stock.MaxStock-row.Stock), math.MaxInt64, math.MinInt64)
 	default:
 		c.Delta = 1 + int64(w.roll(4))
+	}
+	return c
+}
+
+// squeeze takes away what an open order waits for, or brings it back.
+func (w *writer) squeeze() stock.Command {
+	ids := w.orders(w.short)
+	if len(ids) == 0 {
+		ids = w.orders(open)
+	}
+	if len(ids) == 0 {
+		return w.adjust()
+	}
+	o := w.oracle.Read(&stock.GetOrder{Order: oneOf(w, ids...)}).Order
+	c := &stock.Adjust{Meta: w.nodeMeta(), SKU: o.SKU, Delta: o.Qty}
+	if available := w.oracle.Counters(o.SKU).Available; available >= o.Qty {
+		c.Delta = -oneOf(w, available, available-o.Qty+1)
 	}
 	return c
 }
@@ -207,18 +259,18 @@ func (w *writer) create() stock.Command {
 func (w *writer) spec(name string) stock.Spec {
 	spec := stock.Spec{
 		SKU:          name,
-		Stock:        int64(w.roll(7)),
+		Stock:        int64(w.roll(9)),
 		Mode:         stock.ModeHold + stock.Mode(w.roll(3)),
-		HoldTTLMS:    oneOf[int64](w, 30, 1, 10, 100, stock.MaxHoldTTLMS),
+		HoldTTLMS:    oneOf[int64](w, 30, 30, 100, 100, 10, 1, stock.MaxHoldTTLMS),
 		LimitPerUser: oneOf[int64](w, 0, 0, 0, 1, 2, 5, stock.MaxStock),
-		MaxQty:       oneOf[int64](w, 5, 1, 2, stock.MaxStock),
+		MaxQty:       oneOf[int64](w, 5, 5, 2, 1, stock.MaxStock, stock.MaxStock),
 		OpensAt:      w.opening(),
 		Hot:          w.roll(2) == 1,
 	}
 	if w.roll(6) == 5 {
 		spec.Stock = stock.MaxStock - int64(w.roll(2))
 	}
-	if w.roll(4) == 3 {
+	if w.roll(8) == 7 {
 		spec.ClosesAt = max(w.at.Now, spec.OpensAt) + 1 + stock.Time(w.roll(60))
 	}
 	return spec
@@ -246,49 +298,9 @@ func (w *writer) update() stock.Command {
 		p.OpensAt = new(w.opening())
 		p.Hot = new(w.roll(2) == 1)
 	case 4:
-		p.ClosesAt = new(oneOf(w, 0, w.at.Now+30, w.at.Now, w.at.Now-10))
+		p.ClosesAt = new(oneOf(w, 0, 0, 0, w.at.Now+30, w.at.Now, w.at.Now-10))
 	case 5:
-		p.OpensAt, p.ClosesAt = new(w.opening()), new(oneOf(w, 0, w.at.Now+stock.Time(w.roll(40))))
+		p.OpensAt, p.ClosesAt = new(w.opening()), new(oneOf(w, 0, 0, w.at.Now+stock.Time(w.roll(40))))
 	}
 	return c
-}
-
-// alter changes one field of the body of a command whose key its caller made; keys made by nodes never come with another body.
-func (w *writer) alter(c stock.Command) {
-	switch c := c.(type) {
-	case *stock.Place:
-		switch w.roll(4) {
-		case 0:
-			c.Qty = w.qty(1)
-		case 1:
-			c.User = "u0"
-		case 2:
-			c.ClientRef += "x"
-		case 3:
-			c.SKU = w.sku()
-		}
-	case *stock.Confirm:
-		c.PaymentID = w.numbered("p", w.roll(3))
-	case *stock.Return:
-		switch w.roll(3) {
-		case 0:
-			c.Qty = int64(w.roll(3))
-		case 1:
-			c.Restock = !c.Restock
-		case 2:
-			c.Order = w.order(sold)
-		}
-	case *stock.Adjust:
-		c.Delta++
-		if c.Delta == 0 || w.roll(2) == 1 {
-			c.Delta, c.Reason = 1, c.Reason+"x"
-		}
-	}
-}
-
-// clone returns a copy of a command of which every field may be set.
-func clone(c stock.Command) stock.Command {
-	v := reflect.New(reflect.TypeOf(c).Elem())
-	v.Elem().Set(reflect.ValueOf(c).Elem())
-	return v.Interface().(stock.Command)
 }

@@ -1,6 +1,11 @@
 package stocktest
 
-import "holdfast/stock"
+import (
+	"reflect"
+	"slices"
+
+	"holdfast/stock"
+)
 
 // writer writes one sequence. It plays each command on an oracle of its own, so that it knows which orders there are, how many units
 // would be just enough, and at which moments something falls due.
@@ -38,31 +43,33 @@ func (w *writer) emit(c stock.Command) {
 
 // any draws a command; what sales are made of comes most often.
 func (w *writer) any() stock.Command {
-	if s := w.frozen(); s != nil && w.roll(5) == 4 {
-		return &stock.Freeze{Meta: w.nodeMeta(), SKU: s.row.SKU}
+	if c := w.resume(); c != nil && w.roll(6) == 5 {
+		return c
 	}
 	switch k := w.roll(100); {
 	case k < 32:
 		return w.place()
-	case k < 44:
-		return w.confirm()
-	case k < 50:
-		return w.cancel()
+	case k < 46:
+		return w.about(waits, w.confirm)
+	case k < 51:
+		return w.about(waits, w.cancel)
 	case k < 58:
-		return w.giveBack()
+		return w.about(sold, w.giveBack)
 	case k < 62:
 		return &stock.Fence{Meta: w.meta(), SKU: w.sku()}
 	case k < 66:
 		return &stock.Expire{SKU: w.sku()}
-	case k < 71:
+	case k < 70:
 		return w.adjust()
-	case k < 74:
+	case k < 73:
+		return w.about(open, w.squeeze)
+	case k < 75:
 		return w.update()
-	case k < 76:
+	case k < 77:
 		return &stock.Freeze{Meta: w.nodeMeta(), SKU: w.sku(), Frozen: w.roll(4) != 3}
-	case k < 79:
+	case k < 80:
 		return w.create()
-	case k < 81:
+	case k < 82:
 		return &stock.SetSettings{Meta: w.nodeMeta(), Settings: w.settings()}
 	case k < 87:
 		return &stock.FlushMark{Index: w.at.Index - uint64(w.roll(2)*w.roll(int(w.at.Index)))}
@@ -72,10 +79,22 @@ func (w *writer) any() stock.Command {
 	return w.again()
 }
 
-func (w *writer) frozen() *sku {
+// about draws a command about an order; while there is none that wants it, most often a Place.
+func (w *writer) about(wants func(*stock.Order) bool, draw func() stock.Command) stock.Command {
+	if len(w.orders(wants)) == 0 && w.roll(5) != 4 {
+		return w.place()
+	}
+	return draw()
+}
+
+// resume returns what opens the first SKU again that is frozen or closed, or nil.
+func (w *writer) resume() stock.Command {
 	for _, s := range w.oracle.skus {
-		if s.row.Frozen {
-			return s
+		switch row := &s.row; {
+		case row.Frozen:
+			return &stock.Freeze{Meta: w.nodeMeta(), SKU: row.SKU}
+		case row.ClosesAt != 0 && row.ClosesAt <= w.at.Now:
+			return &stock.Update{Meta: w.nodeMeta(), SKU: row.SKU, Patch: stock.Patch{ClosesAt: new(stock.Time(0))}}
 		}
 	}
 	return nil
@@ -103,7 +122,9 @@ func (w *writer) moment() stock.Time {
 	if moments == nil {
 		return w.at.Now
 	}
-	return moments[w.roll(len(moments))] + stock.Time([]int{0, -1, 1}[w.roll(3)])
+	slices.Sort(moments)
+	near := min(w.roll(len(moments)), w.roll(len(moments)))
+	return moments[near] + stock.Time([]int{0, -1, 1}[w.roll(3)])
 }
 
 // again sends an earlier command once more: the same copy, one with a new deadline, or one whose body differs.
@@ -120,4 +141,44 @@ func (w *writer) again() stock.Command {
 		w.alter(c)
 	}
 	return c
+}
+
+// alter changes one field of the body of a command whose key its caller made; keys made by nodes never come with another body.
+func (w *writer) alter(c stock.Command) {
+	switch c := c.(type) {
+	case *stock.Place:
+		switch w.roll(4) {
+		case 0:
+			c.Qty = w.qty(1)
+		case 1:
+			c.User = "u0"
+		case 2:
+			c.ClientRef += "x"
+		case 3:
+			c.SKU = w.sku()
+		}
+	case *stock.Confirm:
+		c.PaymentID = w.numbered("p", w.roll(3))
+	case *stock.Return:
+		switch w.roll(3) {
+		case 0:
+			c.Qty = int64(w.roll(3))
+		case 1:
+			c.Restock = !c.Restock
+		case 2:
+			c.Order = w.order(sold)
+		}
+	case *stock.Adjust:
+		c.Delta++
+		if c.Delta == 0 || w.roll(2) == 1 {
+			c.Delta, c.Reason = 1, c.Reason+"x"
+		}
+	}
+}
+
+// clone returns a copy of a command of which every field may be set.
+func clone(c stock.Command) stock.Command {
+	v := reflect.New(reflect.TypeOf(c).Elem())
+	v.Elem().Set(reflect.ValueOf(c).Elem())
+	return v.Interface().(stock.Command)
 }

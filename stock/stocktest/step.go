@@ -75,7 +75,7 @@ func Positions(n int) *rapid.Generator[[]stock.Position] {
 
 // next returns the position after at: in the same entry, or in a later one at the same time, a little later, or where leap says.
 func next(d dice, at stock.Position, leap func() stock.Time) stock.Position {
-	pace := d.roll(10)
+	pace := d.roll(12)
 	if pace == 4 || pace == 5 {
 		return at // the same proposal
 	}
@@ -84,9 +84,9 @@ func next(d dice, at stock.Position, leap func() stock.Time) stock.Position {
 		at.Index += 3 // positions of raft's own lie between
 	}
 	switch pace {
-	case 6, 7:
-		at.Now += 1 + stock.Time(d.roll(15))
-	case 8, 9:
+	case 6, 7, 8, 9:
+		at.Now += 1 + stock.Time(d.roll(6))
+	case 10, 11:
 		at.Now = max(at.Now, leap())
 	}
 	return at
