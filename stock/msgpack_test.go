@@ -35,9 +35,16 @@ func libraryBytes(t testing.TB, write func(e *msgpack.Encoder) error) []byte {
 
 func mustBytes(t testing.TB, what any, got, want []byte) {
 	t.Helper()
-	if !bytes.Equal(got, want) {
-		t.Fatalf("%v: % x, want % x", what, got, want)
+	if bytes.Equal(got, want) {
+		return
 	}
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	from := max(0, at-8)
+	t.Fatalf("%v: %d bytes, want %d; they differ at %d: % x, want % x", what, len(got), len(want), at,
+		got[from:min(len(got), at+24)], want[from:min(len(want), at+24)])
 }
 
 func TestNumbersAsTheLibraryWritesThem(t *testing.T) {
