@@ -18,9 +18,13 @@ import (
 const (
 	frameHeaderBytes = 24
 	frameAlign       = 8
-	endPayloadBytes  = 16
+	endPayloadBytes  = 16 // number of frames 4, their length 4, endMark 8
 	endFrameBytes    = frameHeaderBytes + endPayloadBytes
 )
+
+// endMark ends every batch. Each of its bytes has several bits set: when the end of a write is lost, never mind how
+// little of it, more than one bit is missing, and the tail is not mistaken for a flipped bit.
+const endMark = "|COMMIT|"
 
 // Kinds of frames.
 const (
@@ -82,9 +86,9 @@ func finishBatch(buf []byte, seq uint64, seed uint32, role uint8) []byte {
 		at += finishFrame(buf[at:], seq, seed)
 	}
 	buf, p := addFrame(buf, kindEnd, role, 0, endPayloadBytes)
-	clear(p)
 	le.PutUint32(p, uint32(frames))
-	le.PutUint64(p[8:], uint64(size))
+	le.PutUint32(p[4:], uint32(size))
+	copy(p[8:], endMark)
 	finishFrame(buf[size:], seq, seed)
 	return buf
 }
@@ -156,7 +160,7 @@ func readBatch(buf []byte, start int, seed uint32, seq uint64) (batchSpan, *badB
 			continue
 		}
 		p := f.payload
-		if len(p) != endPayloadBytes || int(le.Uint32(p)) != b.frames || le.Uint64(p[8:]) != uint64(at-start) {
+		if len(p) != endPayloadBytes || int(le.Uint32(p)) != b.frames || int64(le.Uint32(p[4:])) != int64(at-start) || string(p[8:]) != endMark {
 			return bad("the batch's end frame does not count what is there")
 		}
 		b.role, b.end = f.sub, at+f.bytes

@@ -2,18 +2,18 @@ package wal
 
 import "fmt"
 
-// rotate seals the active segment and begins the next one with a checkpoint. Each of the two is a batch of its own: the
-// seal is durable before the next segment is begun, so recovery knows for every segment whether another must follow.
+// rotate seals the active segment and begins the next one with a checkpoint. Each of the two is a batch of its own. The
+// next segment is there, durably, before the seal is written, and the seal is durable before the next segment is begun:
+// so recovery knows of every segment whether another must follow.
 func (l *Log) rotate(entries bool) error {
 	if l.overHardBound(l.cfg.SegmentBytes, entries) {
 		return l.hardBound()
 	}
-	var err error
-	if l.scratch, _, err = l.write(l.scratch[:0], roleSeal); err != nil {
-		return err
-	}
 	next, err := l.nextSegment()
 	if err != nil {
+		return err
+	}
+	if l.scratch, _, err = l.write(l.scratch[:0], roleSeal); err != nil {
 		return err
 	}
 	l.active = next

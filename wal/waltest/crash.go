@@ -50,7 +50,7 @@ func (s *FS) Kill() *FS {
 func (n *inode) copyInto(copies map[*inode]*inode) *inode {
 	c := copies[n]
 	if c == nil {
-		c = &inode{now: slices.Clone(n.now), synced: slices.Clone(n.synced), writes: slices.Clone(n.writes)}
+		c = &inode{name: n.name, now: slices.Clone(n.now), synced: slices.Clone(n.synced), writes: slices.Clone(n.writes)}
 		copies[n] = c
 	}
 	return c

@@ -12,6 +12,7 @@ import (
 
 // inode is the content of a file, guarded by its file system's mu.
 type inode struct {
+	name   string  // the newest one
 	now    []byte  // as it is read
 	synced []byte  // as it is for sure after a crash
 	writes []write // since the last sync, in order
@@ -34,22 +35,27 @@ var _ wal.File = (*file)(nil)
 
 type file struct {
 	fs       *FS
-	name     string
 	node     *inode
 	writable bool
 	closed   bool // guarded by fs.mu
 }
 
+func (f *file) name() string {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return f.node.name
+}
+
 func (f *file) errLocked(op string) error {
 	if f.closed {
-		return fmt.Errorf("%s %s: %w", op, f.name, iofs.ErrClosed)
+		return fmt.Errorf("%s %s: %w", op, f.node.name, iofs.ErrClosed)
 	}
 	return nil
 }
 
 // ReadAt implements wal.File.
 func (f *file) ReadAt(p []byte, offset int64) (int, error) {
-	if err := f.fs.before(Op{Kind: OpRead, Name: f.name, Offset: offset, Bytes: len(p)}); err != nil {
+	if err := f.fs.before(Op{Kind: OpRead, Name: f.name(), Offset: offset, Bytes: len(p)}); err != nil {
 		return 0, err
 	}
 	f.fs.mu.Lock()
@@ -69,7 +75,7 @@ func (f *file) ReadAt(p []byte, offset int64) (int, error) {
 
 // WriteAt implements wal.File.
 func (f *file) WriteAt(p []byte, offset int64) (int, error) {
-	if err := f.fs.before(Op{Kind: OpWrite, Name: f.name, Offset: offset, Bytes: len(p)}); err != nil {
+	if err := f.fs.before(Op{Kind: OpWrite, Name: f.name(), Offset: offset, Bytes: len(p)}); err != nil {
 		return 0, err
 	}
 	f.fs.mu.Lock()
@@ -78,7 +84,7 @@ func (f *file) WriteAt(p []byte, offset int64) (int, error) {
 		return 0, err
 	}
 	if !f.writable {
-		return 0, fmt.Errorf("write %s: %w", f.name, iofs.ErrPermission)
+		return 0, fmt.Errorf("write %s: %w", f.node.name, iofs.ErrPermission)
 	}
 	w := write{offset: offset, bytes: slices.Clone(p)}
 	f.node.writes = append(f.node.writes, w)
@@ -95,7 +101,7 @@ func (f *file) Size() (int64, error) {
 
 // Sync implements wal.File.
 func (f *file) Sync() error {
-	if err := f.fs.before(Op{Kind: OpSync, Name: f.name}); err != nil {
+	if err := f.fs.before(Op{Kind: OpSync, Name: f.name()}); err != nil {
 		return err
 	}
 	f.fs.mu.Lock()
@@ -134,7 +140,7 @@ func (s *FS) ReadFile(name string) []byte {
 func (s *FS) WriteFile(name string, content []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	node := &inode{now: content, synced: slices.Clone(content)}
 	name = filepath.Clean(name)
+	node := &inode{name: name, now: content, synced: slices.Clone(content)}
 	s.names[name], s.kept[name] = node, node
 }

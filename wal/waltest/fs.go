@@ -109,12 +109,12 @@ func (s *FS) Open(name string, mode wal.OpenMode) (wal.File, error) {
 	node := s.names[name]
 	switch {
 	case mode == wal.Create:
-		node = &inode{}
+		node = &inode{name: name}
 		s.changeLocked(change{to: name, node: node})
 	case node == nil:
 		return nil, fmt.Errorf("open %s: %w", name, iofs.ErrNotExist)
 	}
-	return &file{fs: s, name: name, node: node, writable: mode != wal.ReadOnly}, nil
+	return &file{fs: s, node: node, writable: mode != wal.ReadOnly}, nil
 }
 
 // Rename implements wal.FS.
@@ -129,6 +129,7 @@ func (s *FS) Rename(from, to string) error {
 	if node == nil {
 		return fmt.Errorf("rename %s: %w", from, iofs.ErrNotExist)
 	}
+	node.name = to
 	s.changeLocked(change{from: from, to: to, node: node})
 	return nil
 }

@@ -1,0 +1,298 @@
+package wal_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+
+	"holdfast/wal"
+	"holdfast/wal/waltest"
+)
+
+var allBits = flag.Bool("allbits", false, "flip every bit of the log, not one in some hundred")
+
+// sample is a log of a few segments with everything in it: two rotations, truncations, a drop, keys, two groups.
+func sample(t testing.TB) *waltest.FS {
+	t.Helper()
+	fs := waltest.NewFS()
+	l := open(t, small(fs))
+	a, b := l.Group(1), l.Group(2)
+	must(t, a.SetUint64([]byte("CurrentTerm"), 3))
+	must(t, a.Set([]byte("LastVoteCand"), []byte("node-1")))
+	for i := uint64(1); i <= 45; i += 3 {
+		must(t, a.StoreLogs(entries(1, i, i+2, 0, 500)))
+		must(t, b.StoreLog(entry(2, i/3+1, 0, 200)))
+	}
+	must(t, a.DeleteRange(1, 4))
+	must(t, a.DeleteRange(40, 45))
+	must(t, a.StoreLogs(entries(1, 40, 44, 1, 300)))
+	must(t, b.Drop())
+	must(t, b.StoreLogs(entries(2, 100, 103, 1, 100)))
+	must(t, a.SetUint64([]byte("CurrentTerm"), 4))
+	closeLog(t, l)
+	return fs
+}
+
+// contents opens a log and returns all of it as text, or the error of Open.
+func contents(fs *waltest.FS) (string, error) {
+	l, err := wal.Open(small(fs))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, id := range l.Groups() {
+		m, err := modelOf(l.Group(id))
+		if err != nil {
+			return "", errors.Join(err, l.Close())
+		}
+		fmt.Fprintf(&b, "%d: %s\n", id, m)
+	}
+	return b.String(), l.Close()
+}
+
+// segmentsOf are the paths of the segments, in order.
+func segmentsOf(fs *waltest.FS) []string {
+	return slices.DeleteFunc(fs.Names(), func(n string) bool { return filepath.Ext(n) != ".wal" })
+}
+
+// changed is fs with one file replaced.
+func changed(fs *waltest.FS, name string, content []byte) *waltest.FS {
+	fs = fs.Clone()
+	fs.WriteFile(name, content)
+	return fs
+}
+
+// TestEveryTruncationIsRefused cuts each file at every place where something begins or ends and at many others.
+func TestEveryTruncationIsRefused(t *testing.T) {
+	fs := sample(t)
+	count := 0
+	for _, name := range segmentsOf(fs) {
+		content := fs.ReadFile(name)
+		for n := 0; n < len(content); n += 1 + n%61 {
+			_, err := contents(changed(fs, name, content[:n:n]))
+			damage := new(wal.CorruptionError)
+			if !errors.As(err, &damage) || !errors.Is(err, wal.ErrCorrupt) || damage.Segment != filepath.Base(name) {
+				t.Fatalf("%s cut to %d bytes: %v", name, n, err)
+			}
+			count++
+		}
+		if _, err := contents(changed(fs, name, append(content, 0))); !errors.Is(err, wal.ErrCorrupt) {
+			t.Fatalf("%s with one byte more: %v", name, err)
+		}
+	}
+	t.Logf("%d truncations refused", count)
+}
+
+// TestSingleBitFlips flips single bits anywhere in the log: it is recovered exactly, or refused; never is anything lost.
+func TestSingleBitFlips(t *testing.T) {
+	fs := sample(t)
+	whole, err := contents(fs.Clone())
+	must(t, err)
+	exact, refused, total := 0, 0, 0
+	for _, name := range segmentsOf(fs) {
+		content := fs.ReadFile(name)
+		for bit := 0; bit < len(content)*8; bit += 1 + bit%7 {
+			if !*allBits && bit/8 > 100 && bit%191 > 1 {
+				continue
+			}
+			total++
+			content[bit/8] ^= 1 << (bit % 8)
+			text, err := contents(changed(fs, name, slices.Clone(content)))
+			content[bit/8] ^= 1 << (bit % 8)
+			damage := new(wal.CorruptionError)
+			switch {
+			case errors.As(err, &damage):
+				refused++
+				if damage.Offset > int64(bit/8) || damage.Segment != filepath.Base(name) {
+					t.Fatalf("bit %d of byte %d of %s: the error names %s, offset %d", bit%8, bit/8, name, damage.Segment, damage.Offset)
+				}
+			case err != nil:
+				t.Fatalf("bit %d of byte %d of %s: %v", bit%8, bit/8, name, err)
+			case text != whole:
+				t.Fatalf("bit %d of byte %d of %s: something was lost silently:\n%s\nwas\n%s", bit%8, bit/8, name, text, whole)
+			default:
+				exact++
+			}
+		}
+	}
+	t.Logf("%d bits flipped: %d times recovered exactly, %d times refused", total, exact, refused)
+	if exact == 0 || refused == 0 {
+		t.Error("vacuous: one of the two never happened")
+	}
+}
+
+func TestMissingSegments(t *testing.T) {
+	fs := sample(t)
+	names := segmentsOf(fs)
+	if len(names) < 3 {
+		t.Fatalf("the sample has only %d segments", len(names))
+	}
+	for i, name := range names {
+		cut := fs.Clone()
+		must(t, cut.Remove(name))
+		text, err := contents(cut)
+		if i == len(names)-1 { // prepared in advance, never begun
+			whole, wholeErr := contents(fs.Clone())
+			if err != nil || wholeErr != nil || text != whole {
+				t.Errorf("without the unused segment: %v, %v", err, wholeErr)
+			}
+			continue
+		}
+		damage := new(wal.CorruptionError)
+		if !errors.As(err, &damage) {
+			t.Errorf("without %s: %v", name, err)
+			continue
+		}
+		named := name
+		if i == 0 {
+			named = names[1] // the oldest that is there
+		}
+		if damage.Segment != filepath.Base(named) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+// TestDamageBeforeTheEndIsRefused destroys whole stretches that are followed by later batches.
+func TestDamageBeforeTheEndIsRefused(t *testing.T) {
+	fs := sample(t)
+	r, err := wal.Verify(fs, dir)
+	must(t, err)
+	for i, s := range r.Segments {
+		if s.Batches < 2 {
+			continue
+		}
+		content := fs.ReadFile(dir + "/" + s.Name)
+		end := int(s.UsedBytes)
+		if !s.Sealed {
+			end -= 3000
+		}
+		for at := 4096; at < end; at += 777 {
+			bad := slices.Clone(content)
+			clear(bad[at:min(at+600, end)])
+			if slices.Equal(bad, content) {
+				continue
+			}
+			if _, err := contents(changed(fs, dir+"/"+s.Name, bad)); !errors.Is(err, wal.ErrCorrupt) {
+				t.Errorf("segment %d: 600 zeros at %d: %v", i, at, err)
+			}
+		}
+	}
+}
+
+func TestTornTailIsCutWithItsPlace(t *testing.T) {
+	fs := waltest.NewFS()
+	l := open(t, small(fs))
+	must(t, l.Group(1).StoreLogs(entries(1, 1, 5, 0, 100)))
+	closeLog(t, l)
+	r, err := wal.Verify(fs, dir)
+	must(t, err)
+	end := r.Segments[0].UsedBytes
+
+	l = open(t, small(fs))
+	must(t, l.Group(1).StoreLogs(entries(1, 6, 8, 0, 400)))
+	closeLog(t, l)
+	content := fs.ReadFile(firstSegment)
+	for _, torn := range []struct {
+		name     string
+		from, to int64 // bytes that were lost
+	}{{"the end", end + 500, 16 << 10}, {"the beginning", end, end + 512}, {"the middle", end + 300, end + 812}, {"all but the end", end, end + 1300}} {
+		bad := slices.Clone(content)
+		clear(bad[torn.from:torn.to])
+		left := changed(fs, firstSegment, bad)
+		r, err := wal.Verify(left, dir)
+		if err != nil || r.TornTail == nil || r.TornTail.Offset != end || r.TornTail.Segment != filepath.Base(firstSegment) {
+			t.Errorf("%s lost: %+v, %v", torn.name, r.TornTail, err)
+		}
+		l := open(t, small(left))
+		want(t, l.Group(1), entries(1, 1, 5, 0, 100))
+		must(t, l.Group(1).StoreLog(entry(1, 6, 1, 10)))
+		closeLog(t, l)
+		l = open(t, small(left))
+		want(t, l.Group(1), append(entries(1, 1, 5, 0, 100), entry(1, 6, 1, 10)))
+		closeLog(t, l)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	newer := func(fs *waltest.FS) {
+		content := fs.ReadFile(firstSegment)
+		wal.SetVersion(content, 2)
+		fs.WriteFile(firstSegment, content)
+	}
+	tests := []struct {
+		name string
+		do   func(fs *waltest.FS, c *wal.Config)
+		err  error
+	}{
+		{"another cluster", func(_ *waltest.FS, c *wal.Config) { c.ClusterID[0]++ }, wal.ErrOtherCluster},
+		{"a newer format", func(fs *waltest.FS, _ *wal.Config) { newer(fs) }, wal.ErrNewerFormat},
+		{"no directory", func(_ *waltest.FS, c *wal.Config) { c.Dir = "" }, wal.ErrConfig},
+		{"tiny segments", func(_ *waltest.FS, c *wal.Config) { c.SegmentBytes = 4096 }, wal.ErrConfig},
+		{"odd segments", func(_ *waltest.FS, c *wal.Config) { c.SegmentBytes = 20_000 }, wal.ErrConfig},
+		{"tiny hard bound", func(_ *waltest.FS, c *wal.Config) { c.HardBytes = 40_000 }, wal.ErrConfig},
+		{"soft above hard", func(_ *waltest.FS, c *wal.Config) { c.SoftBytes, c.HardBytes = 90_000, 80_000 }, wal.ErrConfig},
+	}
+	whole := sample(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fs := whole.Clone()
+			cfg := small(fs)
+			tt.do(fs, &cfg)
+			before := fs.ReadFile(firstSegment)
+			if _, err := wal.Open(cfg); !errors.Is(err, tt.err) {
+				t.Errorf("error %v, want %v", err, tt.err)
+			}
+			if !slices.Equal(before, fs.ReadFile(firstSegment)) {
+				t.Error("a log that was refused has been changed")
+			}
+			if _, err := wal.Open(cfg); errors.Is(err, wal.ErrLocked) {
+				t.Error("the lock was kept")
+			}
+		})
+	}
+}
+
+func TestLocked(t *testing.T) {
+	for name, cfg := range map[string]wal.Config{"memory": small(waltest.NewFS()), "disk": small(nil)} {
+		if cfg.FS == nil {
+			cfg.Dir = filepath.Join(t.TempDir(), "a", "log")
+		}
+		l := open(t, cfg)
+		if _, err := wal.Open(cfg); !errors.Is(err, wal.ErrLocked) {
+			t.Errorf("%s: the second Open: %v", name, err)
+		}
+		closeLog(t, l)
+		closeLog(t, open(t, cfg))
+	}
+}
+
+// TestDamageWhileRunning is a bit that rots after the log was opened: the read fails the log, raft never sees it.
+func TestDamageWhileRunning(t *testing.T) {
+	fs := waltest.NewFS()
+	cfg := small(fs)
+	cfg.CacheBytes = -1
+	fatal := make(chan error, 1)
+	cfg.OnFatal = func(err error) { fatal <- err }
+	l := open(t, cfg)
+	must(t, l.Group(1).StoreLogs(entries(1, 1, 5, 0, 100)))
+	f, err := fs.Open(firstSegment, wal.ReadWrite)
+	must(t, err)
+	_, err = f.WriteAt([]byte("rot"), 4096+300)
+	must(t, err)
+	var failed error
+	for i := uint64(1); i <= 5 && failed == nil; i++ {
+		failed = l.Group(1).GetLog(i, new(raft.Log))
+	}
+	for _, err := range []error{failed, <-fatal, l.Group(1).StoreLog(entry(1, 6, 0, 1)), l.Close()} {
+		if !errors.Is(err, wal.ErrFailed) || !errors.Is(err, wal.ErrCorrupt) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
