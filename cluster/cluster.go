@@ -1,0 +1,114 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"holdfast/cluster/placement"
+	"holdfast/stock"
+)
+
+// Cluster is a node's part of a cluster: its shards' replicas and its peer port.
+type Cluster struct {
+	cfg     Config
+	metrics *metrics
+	port    *peerPort
+	shards  []*Shard // by id, from 1
+	table   []uint32 // partition to shard id
+
+	making sync.Mutex // one Config.NewMachine at a time
+	once   sync.Once
+	err    error // what Close said
+}
+
+// Open opens every shard's replica from its snapshot and log; a shard without either is bootstrapped with this node as its only voter. It returns
+// before leaders are elected. When it fails everything is closed again, the Listener too.
+func Open(cfg Config) (*Cluster, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		if cfg.Listener != nil {
+			_ = cfg.Listener.Close()
+		}
+		return nil, err
+	}
+	c := &Cluster{cfg: cfg, metrics: newMetrics(), table: placement.Partitions(cfg.Shards)}
+	if err := c.metrics.register(cfg.Registerer, cfg.RaftMetrics); err != nil {
+		_ = cfg.Listener.Close()
+		return nil, err
+	}
+	c.port = newPeerPort(&c.cfg, c.metrics)
+	for id := range uint32(cfg.Shards) {
+		c.shards = append(c.shards, newShard(c, id+1))
+	}
+	if err := c.openShards(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// openShards opens the shards, as many at a time as there are processors: most of the work is decoding snapshots.
+func (c *Cluster) openShards() error {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	errs := make([]error, len(c.shards))
+	for i, s := range c.shards {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = s.open()
+			<-slots
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// newMachine calls the factory.
+func (c *Cluster) newMachine(s *Shard) (Machine, error) {
+	c.making.Lock()
+	defer c.making.Unlock()
+	m, err := c.cfg.NewMachine(s)
+	if err == nil && m == nil {
+		err = fmt.Errorf("%w: NewMachine returned nothing", ErrConfig)
+	}
+	return m, err
+}
+
+// Close stops every shard, then the peer port. Proposals under way get their outcome first, for Config.StopGrace. It may be called again.
+func (c *Cluster) Close() error {
+	c.once.Do(func() {
+		var wg sync.WaitGroup
+		errs := make([]error, len(c.shards)+1)
+		for i, s := range c.shards {
+			wg.Go(func() { errs[i] = s.close() })
+		}
+		wg.Wait()
+		errs[len(c.shards)] = c.port.close()
+		c.metrics.unregister()
+		c.err = errors.Join(errs...)
+	})
+	return c.err
+}
+
+// Shards returns the shards of which this node has a replica, by id.
+func (c *Cluster) Shards() []*Shard { return c.shards }
+
+// Shard returns the shard of that id, nil when this node has no replica of it.
+func (c *Cluster) Shard(id uint32) *Shard {
+	if id < 1 || id > uint32(len(c.shards)) {
+		return nil
+	}
+	return c.shards[id-1]
+}
+
+// Partitions returns the partitions that a shard owns, ascending.
+func (c *Cluster) Partitions(shard uint32) []stock.Partition {
+	var owned []stock.Partition
+	for p, id := range c.table {
+		if id == shard {
+			owned = append(owned, stock.Partition(p))
+		}
+	}
+	return owned
+}

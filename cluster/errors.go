@@ -1,0 +1,38 @@
+package cluster
+
+import "errors"
+
+var (
+	// ErrConfig is returned by Open for a Config that cannot work.
+	ErrConfig = errors.New("cluster: bad configuration")
+	// ErrClosed is returned by every call after Close.
+	ErrClosed = errors.New("cluster: closed")
+	// ErrDown is returned while a shard's replica is out of its group, wrapping the fault that took it out.
+	ErrDown = errors.New("cluster: replica is down")
+	// ErrEntryFailed is returned by Fault when the same entry of the log failed twice: the replica stays down and never skips it (rule R17).
+	ErrEntryFailed = errors.New("cluster: the same entry failed twice")
+	// ErrOutstanding is returned, with stock.ErrNotExecuted, when Config.MaxOutstanding proposals of a shard wait for their outcome.
+	ErrOutstanding = errors.New("cluster: too many proposals outstanding")
+	// ErrEntryTooLarge is returned, with stock.ErrNotExecuted, for a proposal above Config.MaxEntryBytes.
+	ErrEntryTooLarge = errors.New("cluster: proposal is too large")
+	// ErrStuck is returned when a replica's goroutines did not end in Config.StopTimeout: the disk or the machine does not answer.
+	ErrStuck = errors.New("cluster: replica does not stop")
+	// ErrNoSnapshot is returned when a snapshot is asked for and nothing was ever applied.
+	ErrNoSnapshot = errors.New("cluster: nothing to take a snapshot of")
+
+	// ErrSnapshotCorrupt is returned by Open when a shard's newest snapshot does not verify. An older one is never taken instead (rule R23).
+	ErrSnapshotCorrupt = errors.New("cluster: snapshot is corrupt")
+	// ErrSnapshotVersion is returned when a snapshot was written in a format version that this program does not know.
+	ErrSnapshotVersion = errors.New("cluster: snapshot has an unknown version")
+	// ErrSnapshotForeign is returned when a snapshot belongs to another cluster or shard.
+	ErrSnapshotForeign = errors.New("cluster: snapshot belongs elsewhere")
+	// ErrLogGap is returned by Open when entries between a shard's snapshot and its log are nowhere.
+	ErrLogGap = errors.New("cluster: entries are missing between snapshot and log")
+	// ErrStateLost is returned by Open when a shard has voted or followed before but has neither log nor snapshot.
+	ErrStateLost = errors.New("cluster: log and snapshots are gone")
+
+	// ErrPeerRefused is returned by a dial that the other node answered with a refusal.
+	ErrPeerRefused = errors.New("cluster: peer refused the stream")
+	// ErrFrameTooLarge is returned by reads on a peer connection when one message exceeds Config.FrameBytes.
+	ErrFrameTooLarge = errors.New("cluster: peer message is too large")
+)

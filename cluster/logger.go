@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"context"
+	"io"
+	"log"
+	"log/slog"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// raftLogger carries raft's log into slog, from level warn on: below it raft speaks of every heartbeat.
+type raftLogger struct {
+	to   *slog.Logger
+	name string
+	args []any
+}
+
+var _ hclog.Logger = (*raftLogger)(nil)
+
+func newRaftLogger(to *slog.Logger) *raftLogger { return &raftLogger{to: to, name: "raft"} }
+
+// Raft warns at the start of each election, also at the one by which the only voter of a group makes itself leader: that is every start.
+const electionWarning = "heartbeat timeout reached, starting election"
+
+// Log passes a message on.
+func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
+	to := slog.LevelWarn
+	switch {
+	case level < hclog.Warn:
+		return
+	case level >= hclog.Error:
+		to = slog.LevelError
+	case msg == electionWarning:
+		to = slog.LevelInfo
+	}
+	l.to.Log(context.Background(), to, l.name+": "+msg, args...)
+}
+
+// Trace is dropped.
+func (l *raftLogger) Trace(string, ...any) {}
+
+// Debug is dropped.
+func (l *raftLogger) Debug(string, ...any) {}
+
+// Info is dropped.
+func (l *raftLogger) Info(string, ...any) {}
+
+// Warn passes a warning on.
+func (l *raftLogger) Warn(msg string, args ...any) { l.Log(hclog.Warn, msg, args...) }
+
+// Error passes an error on.
+func (l *raftLogger) Error(msg string, args ...any) { l.Log(hclog.Error, msg, args...) }
+
+// IsTrace is false.
+func (l *raftLogger) IsTrace() bool { return false }
+
+// IsDebug is false.
+func (l *raftLogger) IsDebug() bool { return false }
+
+// IsInfo is false.
+func (l *raftLogger) IsInfo() bool { return false }
+
+// IsWarn is true.
+func (l *raftLogger) IsWarn() bool { return true }
+
+// IsError is true.
+func (l *raftLogger) IsError() bool { return true }
+
+// ImpliedArgs returns what With added.
+func (l *raftLogger) ImpliedArgs() []any { return l.args }
+
+// With returns a logger that adds args to every message.
+func (l *raftLogger) With(args ...any) hclog.Logger {
+	return &raftLogger{to: l.to.With(args...), name: l.name, args: append(l.args[:len(l.args):len(l.args)], args...)}
+}
+
+// Name returns the logger's name.
+func (l *raftLogger) Name() string { return l.name }
+
+// Named returns a logger below this one.
+func (l *raftLogger) Named(name string) hclog.Logger { return l.ResetNamed(l.name + "." + name) }
+
+// ResetNamed returns a logger of another name.
+func (l *raftLogger) ResetNamed(name string) hclog.Logger {
+	return &raftLogger{to: l.to, name: name, args: l.args}
+}
+
+// SetLevel does nothing: the level is warn.
+func (l *raftLogger) SetLevel(hclog.Level) {}
+
+// GetLevel returns warn.
+func (l *raftLogger) GetLevel() hclog.Level { return hclog.Warn }
+
+// StandardLogger returns a logger of the standard kind that drops everything; raft does not ask for one.
+func (l *raftLogger) StandardLogger(*hclog.StandardLoggerOptions) *log.Logger {
+	return log.New(io.Discard, "", 0)
+}
+
+// StandardWriter returns a writer that drops everything; raft does not ask for one.
+func (l *raftLogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer { return io.Discard }

@@ -1,0 +1,136 @@
+package cluster
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	gometrics "github.com/hashicorp/go-metrics"
+	raftmetrics "github.com/hashicorp/go-metrics/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are all that this package exports.
+type metrics struct {
+	registered []prometheus.Collector
+	registerer prometheus.Registerer
+
+	leads, term, commitIndex  *prometheus.GaugeVec
+	down, outstanding         *prometheus.GaugeVec
+	snapshotIndex, snapBytes  *prometheus.GaugeVec
+	proposals, bound          *prometheus.CounterVec
+	faults, logDrops          *prometheus.CounterVec
+	snapshots, peerDrops      *prometheus.CounterVec
+	snapshotSeconds, openSecs prometheus.Histogram
+	peerConns                 prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "holdfast_cluster_" + name, Help: help}, []string{"shard"})
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "holdfast_cluster_" + name, Help: help}, labels)
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "holdfast_cluster_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 4, 10),
+		})
+	}
+	m := &metrics{
+		leads:         gauge("leads", "1 while this node leads the shard."),
+		term:          gauge("term", "Raft term of the shard's replica here."),
+		commitIndex:   gauge("commit_index", "Last committed log index known to the shard's replica here."),
+		down:          gauge("down", "1 while the shard's replica here is out of its group."),
+		outstanding:   gauge("outstanding", "Proposals that wait for their outcome."),
+		snapshotIndex: gauge("snapshot_index", "Log index of the newest snapshot."),
+		snapBytes:     gauge("snapshot_bytes", "Size of the newest snapshot's state."),
+		proposals:     counter("proposals_total", "Proposals by outcome.", "shard", "outcome"),
+		bound:         counter("bound_total", "Proposals refused because a bound was reached, by bound.", "shard", "bound"),
+		faults:        counter("faults_total", "Faults that took the shard's replica out of its group.", "shard"),
+		logDrops:      counter("log_drops_total", "Logs dropped on open because the snapshot had overtaken them.", "shard"),
+		snapshots:     counter("snapshots_total", "Snapshots by result.", "shard", "result"),
+		peerDrops:     counter("peer_dropped_total", "Connections to the peer port that were dropped, by reason.", "reason"),
+		peerConns: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_cluster_peer_connections", Help: "Connections from other nodes.",
+		}),
+		snapshotSeconds: histogram("snapshot_seconds", "How long a snapshot took."),
+		openSecs:        histogram("open_seconds", "How long a replica took to open, its snapshot's restore included."),
+	}
+	m.registered = []prometheus.Collector{
+		m.leads, m.term, m.commitIndex, m.down, m.outstanding, m.snapshotIndex, m.snapBytes, m.proposals, m.bound, m.faults, m.logDrops,
+		m.snapshots, m.peerDrops, m.peerConns, m.snapshotSeconds, m.openSecs,
+	}
+	return m
+}
+
+// register makes the metrics visible; with raft's own when asked.
+func (m *metrics) register(to prometheus.Registerer, withRaft bool) error {
+	if to == nil {
+		return nil
+	}
+	if withRaft {
+		sink, err := raftSink()
+		if err != nil {
+			return fmt.Errorf("cluster: raft's metrics: %w", err)
+		}
+		m.registered = append(m.registered, sink)
+	}
+	m.registerer = to
+	for i, c := range m.registered {
+		if err := to.Register(c); err != nil {
+			m.registered = m.registered[:i]
+			m.unregister()
+			return fmt.Errorf("cluster: register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *metrics) unregister() {
+	if m.registerer == nil {
+		return
+	}
+	for _, c := range m.registered {
+		m.registerer.Unregister(c)
+	}
+	m.registerer = nil
+}
+
+func (m *metrics) peerDropped(v verdict) { m.peerDrops.WithLabelValues(v.String()).Inc() }
+
+// raftSink takes what raft counts. Raft counts into one sink per process, so every node in this process shows the sum of all.
+var raftSink = sync.OnceValues(func() (*raftmetrics.PrometheusSink, error) {
+	sink, err := raftmetrics.NewPrometheusSinkFrom(raftmetrics.PrometheusOpts{
+		Name: "holdfast_raft", Registerer: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	conf := gometrics.DefaultConfig("")
+	conf.EnableHostname, conf.EnableRuntimeMetrics, conf.EnableServiceLabel = false, false, false
+	_, err = gometrics.NewGlobal(conf, sink)
+	return sink, err
+})
+
+// shardMetrics are one shard's, looked up once.
+type shardMetrics struct {
+	leads, term, commitIndex, down, outstanding, snapshotIndex, snapBytes prometheus.Gauge
+	committed, notExecuted, unknown                                       prometheus.Counter
+	outstandingBound, entryBound                                          prometheus.Counter
+	faults, logDrops, snapshotsTaken, snapshotsFailed                     prometheus.Counter
+}
+
+func (m *metrics) of(shard uint32) *shardMetrics {
+	id := strconv.FormatUint(uint64(shard), 10)
+	return &shardMetrics{
+		leads: m.leads.WithLabelValues(id), term: m.term.WithLabelValues(id), commitIndex: m.commitIndex.WithLabelValues(id),
+		down: m.down.WithLabelValues(id), outstanding: m.outstanding.WithLabelValues(id),
+		snapshotIndex: m.snapshotIndex.WithLabelValues(id), snapBytes: m.snapBytes.WithLabelValues(id),
+		committed: m.proposals.WithLabelValues(id, "committed"), notExecuted: m.proposals.WithLabelValues(id, "not_executed"),
+		unknown:          m.proposals.WithLabelValues(id, "unknown"),
+		outstandingBound: m.bound.WithLabelValues(id, "outstanding"), entryBound: m.bound.WithLabelValues(id, "entry_bytes"),
+		faults: m.faults.WithLabelValues(id), logDrops: m.logDrops.WithLabelValues(id),
+		snapshotsTaken: m.snapshots.WithLabelValues(id, "taken"), snapshotsFailed: m.snapshots.WithLabelValues(id, "failed"),
+	}
+}

@@ -1,0 +1,175 @@
+package cluster
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// stream is one kind of traffic over the peer ports of all nodes. For raft it is the layer below its network transport.
+type stream struct {
+	port     *peerPort
+	key      streamKey
+	incoming chan net.Conn
+	done     chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	conns  map[*peerConn]struct{}
+	closed bool
+}
+
+var _ raft.StreamLayer = (*stream)(nil)
+
+// incomingConns is how many connections wait to be accepted; the next handshake waits for room.
+const incomingConns = 16
+
+func newStream(port *peerPort, key streamKey) *stream {
+	return &stream{
+		port: port, key: key, incoming: make(chan net.Conn, incomingConns), done: make(chan struct{}), conns: make(map[*peerConn]struct{}),
+	}
+}
+
+// Accept returns the next connection from another node.
+func (s *stream) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.incoming:
+		return conn, nil
+	case <-s.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Dial connects to the same stream of another node.
+func (s *stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	conn, err := s.port.dial(string(address), s.key, timeout)
+	if err != nil {
+		return nil, err
+	}
+	c := newPeerConn(conn, s, false)
+	if !s.adopt(c) {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+// Addr returns the address at which others reach this node.
+func (s *stream) Addr() net.Addr { return peerAddr(s.port.cfg.Advertise) }
+
+// Close ends Accept and closes every connection, whoever opened it.
+func (s *stream) Close() error {
+	s.port.forget(s)
+	s.mu.Lock()
+	conns := make([]*peerConn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	return nil
+}
+
+// adopt takes a connection into the stream's care; false when the stream is closed.
+func (s *stream) adopt(c *peerConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+// deliver hands a connection from another node to Accept; false when the stream is closed.
+func (s *stream) deliver(c *peerConn) bool {
+	if !s.adopt(c) {
+		return false
+	}
+	select {
+	case s.incoming <- c:
+	case <-s.done:
+		// Close has closed the connection.
+	}
+	return true
+}
+
+type peerAddr string
+
+// Network returns "peer".
+func (peerAddr) Network() string { return "peer" }
+
+// String returns the address.
+func (a peerAddr) String() string { return string(a) }
+
+// peerConn is a connection of a stream. It bounds what is read between two writes, which is one message: raft's transport asks and answers in
+// turn as long as it has one call in flight on a connection (MaxRPCsInFlight 1). The only message without a bound is a snapshot, which goes to
+// disk as it comes and closes its connection.
+type peerConn struct {
+	net.Conn
+	stream  *stream
+	inbound bool
+	closing atomic.Bool
+
+	mu        sync.Mutex // guards what follows; Read and Write come from two goroutines
+	message   int64      // bytes read since the last write
+	unbounded bool       // the message is a snapshot
+}
+
+func newPeerConn(conn net.Conn, s *stream, inbound bool) *peerConn {
+	return &peerConn{Conn: conn, stream: s, inbound: inbound}
+}
+
+// rpcInstallSnapshot is the first byte of raft's message that carries a snapshot.
+const rpcInstallSnapshot = 2
+
+// Read reads, up to Config.FrameBytes a message.
+func (c *peerConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 {
+		return n, err
+	}
+	c.mu.Lock()
+	if c.message == 0 && c.inbound && c.stream.key.kind == streamRaft {
+		c.unbounded = p[0] == rpcInstallSnapshot
+	}
+	c.message += int64(n)
+	over := c.message > c.stream.port.cfg.FrameBytes && !c.unbounded
+	c.mu.Unlock()
+	if over {
+		c.stream.port.metrics.peerDropped(verdictFrame)
+		_ = c.Close()
+		return 0, ErrFrameTooLarge
+	}
+	return n, err
+}
+
+// Write writes; what is read after it is another message.
+func (c *peerConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.message, c.unbounded = 0, false
+	c.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+// Close closes the connection, once.
+func (c *peerConn) Close() error {
+	if c.closing.Swap(true) {
+		return nil
+	}
+	c.stream.mu.Lock()
+	delete(c.stream.conns, c)
+	c.stream.mu.Unlock()
+	if c.inbound {
+		c.stream.port.left()
+	}
+	return c.Conn.Close()
+}

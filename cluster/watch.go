@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// watch tells the machine about leadership until the replica stops. A signal only says "look": what counts is the state read after it, and terms
+// are compared, never booleans, so that A -> B -> A within one look is a loss and a win (rule R14). Signals may be dropped, hence the ticker.
+func (r *replica) watch() {
+	ticker := time.NewTicker(r.cfg.PollInterval)
+	defer ticker.Stop()
+	var led uint64 // the term the machine was told to lead in; 0 for none
+	for {
+		led = r.look(led)
+		select {
+		case <-r.notify:
+			r.drain()
+		case <-r.poke:
+		case <-ticker.C:
+		case <-r.stop:
+			r.look(led) // The replica is halted: whatever was led is over.
+			return
+		}
+	}
+}
+
+func (r *replica) drain() {
+	for {
+		select {
+		case <-r.notify:
+		default:
+			return
+		}
+	}
+}
+
+// look reads leadership and tells the machine what changed since the machine was told about term led.
+func (r *replica) look(led uint64) uint64 {
+	term, leads := r.leadership()
+	if led != 0 && (!leads || term != led) {
+		r.machine.Follow(led)
+		led = 0
+	}
+	if leads && led == 0 {
+		led = term
+		r.machine.Lead(term)
+	}
+	m := r.shard.metrics
+	m.leads.Set(0)
+	if leads {
+		m.leads.Set(1)
+	}
+	m.term.Set(float64(r.raft.CurrentTerm()))
+	m.commitIndex.Set(float64(r.raft.CommitIndex()))
+	return led
+}
+
+// leadership reports whether this replica leads and in which term. Raft changes term and state one after the other: it leads in a term only if
+// the term was the same before and after the state was read.
+func (r *replica) leadership() (term uint64, leads bool) {
+	if r.halted.Load() {
+		return 0, false
+	}
+	term = r.raft.CurrentTerm()
+	leads = r.raft.State() == raft.Leader
+	return term, leads && r.raft.CurrentTerm() == term
+}
