@@ -1,0 +1,21 @@
+// Package cli is the command line.
+//
+// It promises: results go to standard output and everything else to standard error; every command's help starts with an example; -o json prints
+// what the API answered, -o table the same for people, without colour; the exit codes are those of exit.go; a flag beats its environment
+// variable, which beats the default, and a HOLDFAST_ variable that is no flag's is refused.
+//
+// It assumes a process of its own: serve and demo listen to signals.
+//
+//	root.go          Run, and the tree of commands
+//	exit.go          exit codes
+//	env.go           environment variables
+//	output.go        tables and JSON
+//	remote.go        how a node is reached
+//	order.go         placing and showing orders
+//	order_settle.go  confirm, cancel, return
+//	outcome.go       what became of a key, and fencing it
+//	sku.go           creating and showing SKUs
+//	sku_change.go    changing them
+//	wal.go           the log, offline
+//	version.go       which build this is
+package cli

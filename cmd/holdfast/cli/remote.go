@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"holdfast/api/client"
+)
+
+const (
+	defaultAddr      = "http://127.0.0.1:8080"
+	defaultAdminAddr = "http://127.0.0.1:8081"
+)
+
+// remote is how a node is reached.
+type remote struct {
+	addr, adminAddr string
+	timeout         time.Duration
+}
+
+// public adds the flags of commands that talk to the public listener.
+func (r *remote) public(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&r.addr, "addr", defaultAddr, "address of the public listener")
+	r.common(cmd)
+}
+
+// admin adds the flags of commands that talk to the admin listener.
+func (r *remote) admin(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&r.adminAddr, "admin-addr", defaultAdminAddr, "address of the admin listener")
+	r.common(cmd)
+}
+
+func (r *remote) common(cmd *cobra.Command) {
+	cmd.PersistentFlags().DurationVar(&r.timeout, "timeout", client.DefaultTimeout, "how long to wait for an answer")
+}
+
+// call makes one call with a client of its own and gives its error the exit code it deserves.
+func (r *remote) call(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	if r.timeout <= 0 {
+		return usagef("--timeout must be positive")
+	}
+	c, err := client.New(client.Config{Addr: r.addr, AdminAddr: r.adminAddr, MaxConns: 1, Timeout: r.timeout})
+	if err != nil {
+		return exitWith(ExitUsage, err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	return remoteError(do(ctx, c))
+}
+
+// remoteError is exit 3 when nobody was there to ask, else 1. An answer that was lost is not "cannot reach": something may have happened.
+func remoteError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, client.ErrAddr):
+		return exitWith(ExitUsage, err)
+	case client.IsUnreachable(err) && client.IsNotExecuted(err):
+		return exitWith(ExitUnreachable, err)
+	}
+	return exitWith(ExitFailed, err)
+}
+
+// keyOr returns the key that was given, or makes one and says so before anything is sent: without it a lost answer could not be asked for.
+func (a *app) keyOr(key string) (string, error) {
+	if key != "" {
+		return key, nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", err
+	}
+	a.note("idempotency key: %s", id)
+	return id.String(), nil
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Process is what a command sees of the process it runs in.
+type Process struct {
+	// Args are the arguments without the program's name, Env the environment as name=value.
+	Args, Env []string
+	// Out takes results, Err everything else.
+	Out, Err io.Writer
+}
+
+// app is one run of the program.
+type app struct {
+	Process
+	output string
+	// began: flags, arguments and environment were sound, and the command ran.
+	began bool
+}
+
+// Run runs the program and returns its exit code.
+func Run(p Process) int {
+	a := &app{Process: p}
+	root := a.root()
+	root.SetArgs(p.Args)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	cmd, err := root.ExecuteC()
+	code := codeOf(err, a.began)
+	if err != nil {
+		fmt.Fprintln(p.Err, "holdfast:", err)
+	}
+	if code == ExitUsage && cmd != nil {
+		fmt.Fprintf(p.Err, "See '%s --help'.\n", cmd.CommandPath())
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:     "holdfast",
+		Short:   "Sells limited stock to a crowd, exactly",
+		Long:    "Holdfast sells exactly as many units as there are: not one more, not one fewer, each acknowledged order on disk.",
+		Example: "  holdfast demo",
+		Args:    cobra.ArbitraryArgs,
+		RunE:    group,
+
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.prepare,
+	}
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
+	root.AddCommand(a.orderCommand(), a.skuCommand(), a.walCommand(), a.versionCommand())
+	exampleFirst(root)
+	return root
+}
+
+// prepare runs after flags and arguments were parsed and before every command.
+func (a *app) prepare(cmd *cobra.Command, _ []string) error {
+	if err := fromEnvironment(cmd, a.Env); err != nil {
+		return err
+	}
+	if a.output != "table" && a.output != "json" {
+		return usagef("--output is table or json, not %q", a.output)
+	}
+	a.began = true
+	return nil
+}
+
+// group is the action of a command that only has others below it.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("there is no command %q in %q", args[0], cmd.CommandPath())
+	}
+	if cmd.HasParent() {
+		return usagef("%q needs one of its commands", cmd.CommandPath())
+	}
+	return cmd.Help()
+}
+
+// exampleFirst makes help begin with an example: it is what most people look for.
+func exampleFirst(root *cobra.Command) {
+	root.SetHelpTemplate(`Example:
+{{if .Example}}{{.Example}}{{else}}  {{.CommandPath}}{{end}}
+
+{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{.UsageString}}`)
+	root.SetUsageTemplate(`Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{if .HasAvailableSubCommands}}
+Commands:
+{{range .Commands}}{{if .IsAvailableCommand}}  {{rpad .Name .NamePadding}} {{.Short}}
+{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}{{if .HasAvailableInheritedFlags}}
+Flags of every command here:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}`)
+}
+
+// exactly wants so many arguments and says which.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usagef("%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return usagef("%q is one argument too many", args[len(names)])
+		}
+		return nil
+	}
+}

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"os"
+
+	"holdfast/cmd/holdfast/cli"
+)
+
+func main() {
+	os.Exit(cli.Run(cli.Process{Args: os.Args[1:], Env: os.Environ(), Out: os.Stdout, Err: os.Stderr}))
+}
