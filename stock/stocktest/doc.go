@@ -1,7 +1,7 @@
 // Package stocktest is a second reading of the rules of package stock, to test the first one with: an oracle that is obvious rather than fast,
 // random command sequences that make the rules collide, and comparisons that name the first difference.
 //
-// It promises that Oracle answers every command as docs and rules R1 to R8, R22 and R27 ask, from loops over plain slices: no index is kept
+// It promises that Oracle answers every command as rules R1 to R8, R22 and R27 ask, from loops over plain slices: no index is kept
 // that could disagree with the rows. What is counted per user, which key is taken and what is due are looked up anew each time.
 //
 // It assumes what the API checks before anything enters the log: quantities of at least 1, deltas that are not 0, texts and specs in range.

@@ -134,6 +134,22 @@ func TestAdjustmentKeysAreForgottenAtAMark(t *testing.T) {
 	g.units(3, 0, 0)
 }
 
+func TestCloneRemembersNoLaterRefusal(t *testing.T) {
+	g := newGame(t, tea(stock.ModeOnPayment, 1))
+	id := g.buy("a", "u", 1)
+	g.code(g.do(&stock.Adjust{Meta: stock.Meta{Key: "-"}, SKU: "tea", Delta: -1}), stock.OK)
+	before := *g
+	before.o = g.o.Clone()
+	g.code(g.confirm(id, "p"), stock.SoldOut)
+	for _, side := range []struct {
+		g    *game
+		want stock.Code
+	}{{g, stock.SoldOut}, {&before, stock.OK}} {
+		side.g.code(side.g.do(&stock.Adjust{Meta: stock.Meta{Key: "+"}, SKU: "tea", Delta: 1}), stock.OK)
+		side.g.code(side.g.confirm(id, "p"), side.want)
+	}
+}
+
 func TestCloneSharesNothing(t *testing.T) {
 	for seed := range uint64(300) {
 		steps := stocktest.Random(seed, 60)

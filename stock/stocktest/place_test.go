@@ -191,7 +191,7 @@ func TestPlaceReleasesForLimitAndBound(t *testing.T) {
 
 func TestOnOrderHasNoBoundOnOpenOrders(t *testing.T) {
 	g := newGame(t, tea(stock.ModeOnOrder, 9))
-	g.settings(func(s *stock.Settings) { s.MaxOpenOrders = 1 })
+	g.settings(func(s *stock.Settings) { s.MaxOpenOrders = 0 })
 	g.buy("a", "u", 1)
 	g.buy("b", "u", 1)
 }
