@@ -85,6 +85,16 @@ func Read(fs FS, dir string, fn func(group uint32, l *raft.Log) error) (err erro
 	return nil
 }
 
+// ReadCommands is Read for callers that know nothing of raft: fn gets only the entries that carry a command, not raft's own.
+func ReadCommands(fs FS, dir string, fn func(group uint32, index, term uint64, data []byte) error) error {
+	return Read(fs, dir, func(group uint32, l *raft.Log) error {
+		if l.Type != raft.LogCommand {
+			return nil
+		}
+		return fn(group, l.Index, l.Term, l.Data)
+	})
+}
+
 func orOS(fs FS) FS {
 	if fs == nil {
 		return OS{}
