@@ -42,6 +42,9 @@ func (b *Book) Begin(h Header, index uint64) Position {
 // Now returns log time.
 func (b *Book) Now() Time { return b.now }
 
+// Index returns the index of the last entry that was begun.
+func (b *Book) Index() uint64 { return b.index }
+
 // Flushed returns the index of the last flush mark.
 func (b *Book) Flushed() uint64 { return b.flushed }
 

@@ -1,0 +1,16 @@
+package actors
+
+import "errors"
+
+var (
+	// ErrClock is returned when the machine's clock and the log's time are too far apart to sell by (rule R2).
+	ErrClock = errors.New("actors: the clock of this machine does not agree with the log; set it right, or start with --accept-clock")
+	// ErrPanic is returned when an actor panicked: a bug. Its replica stops and is built again from snapshot and log (rule R17).
+	ErrPanic = errors.New("actors: an actor panicked")
+	// ErrClosed is returned when a replica is asked after Close.
+	ErrClosed = errors.New("actors: replica closed")
+	// ErrUnavailable is returned when a listing cannot be complete: a shard has no leader, or did not answer in time.
+	ErrUnavailable = errors.New("actors: a shard did not answer")
+	// ErrBroken is returned when a SKU's counters no longer add up; it is frozen.
+	ErrBroken = errors.New("actors: an invariant of a SKU does not hold")
+)

@@ -1,0 +1,220 @@
+// Step 2 of an order: Place(ctx, order). An admission token or "overloaded"; never a full mailbox.
+
+package actors
+
+import (
+	"context"
+	"sort"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"holdfast/stock"
+)
+
+// Router finds the replica that answers for a partition.
+type Router interface {
+	// Locate returns the replica on this node that leads the partition's shard; nil when there is none.
+	Locate(p stock.Partition) *Replica
+	// Replicas returns all replicas on this node, in the order of their shards.
+	Replicas() []*Replica
+}
+
+// Gateway takes requests from the front door to the actors and brings the answers back.
+type Gateway struct {
+	router   Router
+	draining atomic.Bool
+	keys     atomic.Uint64
+	prefix   string
+	metrics  *metrics
+}
+
+// NewGateway returns the gateway of a node.
+func (s *System) NewGateway(router Router) *Gateway {
+	return &Gateway{router: router, prefix: "node-" + strconv.FormatUint(s.incarnation, 36) + "-", metrics: s.metrics}
+}
+
+// Drain refuses everything from now on.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// Do answers one request.
+func (g *Gateway) Do(ctx context.Context, req stock.Request) stock.Outcome {
+	return g.DoAll(ctx, []stock.Request{req})[0]
+}
+
+// DoAll answers each request by itself. Requests for one replica wait as a group, with one wake.
+func (g *Gateway) DoAll(ctx context.Context, reqs []stock.Request) []stock.Outcome {
+	outs := make([]stock.Outcome, len(reqs))
+	if g.draining.Load() {
+		for i := range outs {
+			outs[i].Code = stock.Draining
+		}
+		return outs
+	}
+	if len(reqs) == 1 {
+		if r := g.router.Locate(reqs[0].Partition()); r != nil {
+			g.send(ctx, r, reqs, outs)
+		} else {
+			outs[0].Code = stock.NoLeader
+		}
+		return outs
+	}
+	g.scatter(ctx, reqs, outs)
+	return outs
+}
+
+// scatter sends a batch to its replicas and gathers the answers in the order of the requests.
+func (g *Gateway) scatter(ctx context.Context, reqs []stock.Request, outs []stock.Outcome) {
+	type share struct {
+		flight *wave
+		places []int
+		reqs   []stock.Request
+	}
+	shares := make(map[*Replica]*share)
+	for i, req := range reqs {
+		r := g.router.Locate(req.Partition())
+		if r == nil {
+			outs[i].Code = stock.NoLeader
+			continue
+		}
+		if shares[r] == nil {
+			shares[r] = &share{}
+		}
+		shares[r].places = append(shares[r].places, i)
+		shares[r].reqs = append(shares[r].reqs, req)
+	}
+	for r, s := range shares {
+		s.flight = g.launch(ctx, r, s.reqs)
+	}
+	for _, s := range shares {
+		part := make([]stock.Outcome, len(s.places))
+		s.flight.land(ctx, part)
+		for k, i := range s.places {
+			outs[i] = part[k]
+		}
+	}
+}
+
+func (g *Gateway) send(ctx context.Context, r *Replica, reqs []stock.Request, outs []stock.Outcome) {
+	g.launch(ctx, r, reqs).land(ctx, outs)
+}
+
+// wave is the requests of one caller on their way to one replica.
+type wave struct {
+	r     *Replica
+	group *group
+	sent  []*pending
+	// over: the tokens ran out; the requests after sent were never handed over.
+	over int
+}
+
+// launch hands requests to the actors, as far as the replica's tokens go.
+func (g *Gateway) launch(ctx context.Context, r *Replica, reqs []stock.Request) *wave {
+	w := &wave{r: r, group: &group{done: make(chan struct{})}}
+	n := r.acquire(len(reqs))
+	if w.over = len(reqs) - n; w.over > 0 {
+		g.metrics.overloaded.Add(float64(w.over))
+	}
+	deadline := r.deadline(ctx)
+	w.group.left.Store(int64(n))
+	w.sent = make([]*pending, n)
+	for i, req := range reqs[:n] {
+		g.stamp(req, deadline)
+		w.sent[i] = newPending(r, w.group, req)
+	}
+	for _, p := range w.sent {
+		r.system.Root.Send(r.directory.target(p.flight.Req), p)
+	}
+	return w
+}
+
+// land waits for the answers.
+func (w *wave) land(ctx context.Context, outs []stock.Outcome) {
+	if len(w.sent) > 0 {
+		w.group.wait(ctx, w.r, w.sent, outs)
+	}
+	for i := len(w.sent); i < len(outs); i++ {
+		outs[i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: "max-pending"}}
+	}
+}
+
+// acquire takes up to n admission tokens.
+func (r *Replica) acquire(n int) int {
+	for {
+		used := r.tokens.Load()
+		free := min(int64(n), int64(r.cfg.MaxTokens)-used)
+		if free <= 0 {
+			return 0
+		}
+		if r.tokens.CompareAndSwap(used, used+free) {
+			return int(free)
+		}
+	}
+}
+
+// deadline returns the caller's deadline by the leader's clock, zero for none.
+func (r *Replica) deadline(ctx context.Context) stock.Time {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return r.clock.now().Add(time.Until(d).Milliseconds() + 1)
+}
+
+// stamp gives a command its deadline, and a key when its caller has none to give (rule R5).
+func (g *Gateway) stamp(req stock.Request, deadline stock.Time) {
+	c, ok := req.(stock.Command)
+	if !ok {
+		return
+	}
+	m := c.Head()
+	m.Deadline = deadline
+	if m.Key == "" {
+		m.Key = g.prefix + strconv.FormatUint(g.keys.Add(1), 36)
+	}
+}
+
+// Availability returns the published snapshot of a SKU.
+func (g *Gateway) Availability(sku string) (stock.Availability, bool) {
+	r := g.router.Locate(stock.PartitionOf(sku))
+	if r == nil {
+		return stock.Availability{}, false
+	}
+	return r.Availability(sku)
+}
+
+// SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.
+func (g *Gateway) SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error) {
+	names := g.names(after, limit+1)
+	if more = len(names) > limit; more {
+		names = names[:limit]
+	}
+	reqs := make([]stock.Request, len(names))
+	for i, name := range names {
+		reqs[i] = &stock.GetSKU{SKU: name}
+	}
+	for _, out := range g.DoAll(ctx, reqs) {
+		if out.Code != stock.OK {
+			return nil, false, ErrUnavailable
+		}
+		skus = append(skus, *out.SKU)
+	}
+	return skus, more, nil
+}
+
+func (g *Gateway) names(after string, limit int) []string {
+	var names []string
+	for _, r := range g.router.Replicas() {
+		names = append(names, r.directory.names(after, limit)...)
+	}
+	sort.Strings(names)
+	return names[:min(limit, len(names))]
+}
+
+// Pending returns how many requests are in the actors' hands.
+func (g *Gateway) Pending() (n int64) {
+	for _, r := range g.router.Replicas() {
+		n += r.tokens.Load()
+	}
+	return n
+}

@@ -1,0 +1,304 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"holdfast/stock"
+)
+
+// Replica is a shard's copy on this node: the shard's actor, the actors of its hot SKUs and its proposer. Raft hands it committed entries and
+// tells it when it leads; the gateway hands it requests. It serves one life of a raft group: after Close a new one takes its place.
+type Replica struct {
+	shard       uint32
+	cfg         ReplicaConfig
+	log         Log
+	logger      *slog.Logger
+	metrics     *metrics
+	system      *actor.ActorSystem
+	clock       *clock
+	incarnation uint64
+	directory   *directory
+	progress    *progress
+	retained    *retained
+
+	proposer *proposer
+	pids     []*actor.PID
+
+	// term is the one that admission is open for; 0 while it is not.
+	term atomic.Uint64
+	// tokens counts the requests in the actors' hands.
+	tokens atomic.Int64
+	// applying is the last entry that the shard's actor began, to name it when an actor panics.
+	applying atomic.Uint64
+	flushed  atomic.Uint64
+	alarmed  sync.Map // numbers of SKUs that an alarm was raised for
+	opened   atomic.Bool
+
+	faultOnce sync.Once
+	closeOnce sync.Once
+	closed    chan struct{}
+}
+
+// ReplicaConfig is what a replica needs besides its system.
+type ReplicaConfig struct {
+	Shard uint32
+	// Log is where proposals go.
+	Log Log
+	// Init is proposed by the shard's very first leader.
+	Init stock.Init
+	// MaxTokens bounds the requests in the actors' hands; beyond, requests are refused as overloaded ("max-pending").
+	MaxTokens int
+	// MaxParked bounds the parked orders of a SKU ("max-parked").
+	MaxParked int
+	// MaxOutstanding bounds the entries on their way to commit.
+	MaxOutstanding int
+	// MaxProposalBytes bounds an entry.
+	MaxProposalBytes int
+	// ApplyBacklog bounds the committed entries that wait in actors; raft's apply waits beyond it.
+	ApplyBacklog int
+	// MaxClockSkew and MaxDowntime bound how far the wall clock may be behind and ahead of the log's time at a start; AcceptClock overrides.
+	MaxClockSkew, MaxDowntime time.Duration
+	AcceptClock               bool
+	// OnFault is called once, on a goroutine of its own, when the replica cannot go on: index names the entry, err wraps ErrPanic or ErrClock, or
+	// what was wrong with the entry.
+	OnFault func(index uint64, err error)
+}
+
+func (c *ReplicaConfig) defaults() {
+	orDefault(&c.MaxTokens, 65536)
+	orDefault(&c.MaxParked, stock.DefaultMaxParked)
+	orDefault(&c.MaxOutstanding, 2)
+	orDefault(&c.MaxProposalBytes, stock.MaxProposalBytes)
+	orDefault(&c.ApplyBacklog, 64)
+	orDefault(&c.MaxClockSkew, 500*time.Millisecond)
+	orDefault(&c.MaxDowntime, 7*24*time.Hour)
+}
+
+func orDefault[T int | time.Duration](v *T, to T) {
+	if *v == 0 {
+		*v = to
+	}
+}
+
+// Shard returns the shard's id.
+func (r *Replica) Shard() uint32 { return r.shard }
+
+// Apply takes committed entries in log order (rule R13). Data nil stands for an entry of raft's own.
+func (r *Replica) Apply(index, term uint64, data []byte) error {
+	e := &entry{index: index, term: term, replica: r, header: stock.Header{Term: term}}
+	e.holders.Store(1)
+	if data != nil {
+		if err := r.read(e, data); err != nil {
+			return fmt.Errorf("actors: entry %d of shard %d: %w", index, r.shard, err)
+		}
+	}
+	select {
+	case r.progress.slots <- struct{}{}:
+	case <-r.closed:
+		return ErrClosed
+	}
+	r.progress.start(index)
+	r.system.Root.Send(r.directory.shard.Load(), e)
+	return nil
+}
+
+// read takes the commands from the batch this process proposed, or decodes them. The batch counts only if incarnation, sequence and checksum are
+// those of the committed entry (rule R1).
+func (r *Replica) read(e *entry, data []byte) error {
+	h, checksum, err := stock.PeekHeader(data)
+	if err != nil {
+		return err
+	}
+	if h.Incarnation == r.incarnation {
+		if b := r.retained.take(h.Sequence); b != nil {
+			if b.checksum == checksum && b.term == h.Term {
+				e.header, e.items = h, b.items
+				return nil
+			}
+			r.fail(b.items, stock.Outcome{Code: stock.OutcomeUnknown})
+		}
+	}
+	p, err := stock.DecodeProposal(data)
+	if err != nil {
+		return err
+	}
+	e.header, e.items = p.Header, make([]item, len(p.Commands))
+	for i, c := range p.Commands {
+		e.items[i].cmd = c
+	}
+	return nil
+}
+
+// Lead says that raft leads in a term.
+func (r *Replica) Lead(term uint64) { r.proposer.box.PostUserMessage(&leading{term}) }
+
+// Follow says that terms up to this one are over for this replica.
+func (r *Replica) Follow(term uint64) {
+	r.proposer.box.PostUserMessage(&closing{term})
+	r.system.Root.Send(r.directory.shard.Load(), &closing{term})
+}
+
+// Term returns the raft term that admission is open for, 0 while it is closed.
+func (r *Replica) Term() uint64 { return r.term.Load() }
+
+// Applied returns the last index up to which all actors have applied.
+func (r *Replica) Applied() uint64 { return r.progress.applied.Load() }
+
+// Backlog returns how many committed entries wait in actors.
+func (r *Replica) Backlog() int { return len(r.progress.slots) }
+
+// visit calls book with the shard's state and ledger with every ledger that is away, at one place of the log.
+func (r *Replica) visit(ctx context.Context, m *mark) error {
+	m.done = make(chan struct{})
+	m.holders.Store(1)
+	r.system.Root.Send(r.directory.shard.Load(), m)
+	select {
+	case <-m.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.closed:
+		return ErrClosed
+	}
+}
+
+// Snapshot returns the state after the last entry given to Apply, without stopping orders (rule R23).
+func (r *Replica) Snapshot() (*stock.Cut, error) {
+	var mu sync.Mutex
+	var cut *stock.Cut
+	err := r.visit(context.Background(), &mark{
+		book: func(b *stock.Book) {
+			mu.Lock()
+			defer mu.Unlock()
+			cut = b.Cut()
+		},
+		ledger: func(l *stock.Ledger, _ uint64) {
+			part := l.Cut()
+			mu.Lock()
+			defer mu.Unlock()
+			cut.Add(part)
+		},
+	})
+	return cut, err
+}
+
+// Changes returns rows for storage; see stock.Journal.Changes. Rows of different actors may stand at different places of the log; UpTo is the
+// least of them.
+func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error) {
+	var mu sync.Mutex
+	var all stock.Changes
+	err := r.visit(ctx, &mark{
+		book: func(b *stock.Book) {
+			mu.Lock()
+			defer mu.Unlock()
+			all = b.Changes(since, limit)
+		},
+		ledger: func(l *stock.Ledger, applied uint64) {
+			part := l.Changes(since, applied, limit)
+			mu.Lock()
+			defer mu.Unlock()
+			all.UpTo = min(all.UpTo, part.UpTo)
+			all.Orders = append(all.Orders, part.Orders...)
+			all.SKUs = append(all.SKUs, part.SKUs...)
+		},
+	})
+	if err != nil {
+		return stock.Changes{}, err
+	}
+	return all, nil
+}
+
+// Hash returns the hash of the whole state and the last entry before the place it was taken at.
+func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
+	var sum atomic.Uint64
+	err = r.visit(ctx, &mark{
+		book: func(b *stock.Book) {
+			index = b.Index()
+			sum.Add(b.Hash())
+		},
+		ledger: func(l *stock.Ledger, _ uint64) { sum.Add(l.Hash()) },
+	})
+	return sum.Load(), index, err
+}
+
+// Flushed says that storage has everything up to an index.
+func (r *Replica) Flushed(index uint64) { r.flushed.Store(index) }
+
+// Restore replaces the state by the one that a snapshot holds; it returns when the actors have it.
+func (r *Replica) Restore(src io.Reader) error {
+	book, err := stock.ReadSnapshot(src)
+	if err != nil {
+		return err
+	}
+	m := &restored{book: book, done: make(chan struct{})}
+	r.system.Root.Send(r.directory.shard.Load(), m)
+	select {
+	case <-m.done:
+		r.progress.restart(book.Index())
+		return nil
+	case <-r.closed:
+		return ErrClosed
+	}
+}
+
+// Availability returns the published snapshot of a SKU.
+func (r *Replica) Availability(sku string) (stock.Availability, bool) {
+	if l := r.directory.find(sku); l != nil {
+		if a := l.published.Load(); a != nil {
+			return *a, true
+		}
+	}
+	return stock.Availability{}, false
+}
+
+// submit hands admitted commands to the proposer and returns an empty slice for the next ones.
+func (r *Replica) submit(items []item, term uint64) []item {
+	if len(items) == 0 {
+		return items
+	}
+	r.proposer.box.PostUserMessage(&submit{items: items, term: term})
+	return nil
+}
+
+// fail brings commands back to the actors that admitted them.
+func (r *Replica) fail(items []item, out stock.Outcome) {
+	if len(items) > 0 {
+		r.system.Root.Send(r.directory.shard.Load(), &failed{items: items, out: out})
+	}
+}
+
+func (r *Replica) checkClock(last stock.Time) error {
+	if r.cfg.AcceptClock || r.opened.Swap(true) {
+		return nil
+	}
+	return r.clock.agree(last, r.cfg.MaxClockSkew, r.cfg.MaxDowntime)
+}
+
+// refuse stops the replica for a reason that building it again would not cure.
+func (r *Replica) refuse(err error) { r.fault(r.applying.Load(), err) }
+
+// alarm reports a SKU whose counters do not add up, once.
+func (r *Replica) alarm(number uint32) {
+	if _, raised := r.alarmed.LoadOrStore(number, struct{}{}); !raised {
+		r.metrics.broken.Inc()
+		r.logger.Error("a SKU is frozen", "shard", r.shard, "sku_number", number, "error", ErrBroken)
+	}
+}
+
+func (r *Replica) fault(index uint64, err error) {
+	r.faultOnce.Do(func() {
+		r.metrics.faults.Inc()
+		r.logger.Error("a replica cannot go on", "shard", r.shard, "index", index, "error", err)
+		if r.cfg.OnFault != nil {
+			go r.cfg.OnFault(index, err)
+		}
+	})
+}

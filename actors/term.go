@@ -1,0 +1,102 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"holdfast/stock"
+)
+
+// open opens admission for a term once its opening entry is applied, unless the term is over already (rule R14). A shard's very first leader
+// says what the shard is before anything else.
+func (s *shardActor) open(ctx actor.Context, term uint64) {
+	if term == 0 || term <= s.lastClosed || !s.r.log.Leads(term) {
+		return
+	}
+	if !s.book.Initialized() {
+		s.opening = term
+		s.r.submit([]item{{cmd: &s.r.cfg.Init}}, term)
+		return
+	}
+	if err := s.r.checkClock(s.book.Now()); err != nil {
+		s.r.refuse(err)
+		return
+	}
+	s.r.clock.open(s.book.Now())
+	s.opening, s.term = 0, term
+	s.book.Recall()
+	for _, d := range s.desks {
+		d.open(term)
+	}
+	for _, h := range s.hot {
+		h.send(ctx, &opened{term})
+	}
+	s.r.term.Store(term)
+	s.armSweep()
+}
+
+// close ends admission for terms up to one.
+func (s *shardActor) close(ctx actor.Context, m *closing) {
+	s.lastClosed = max(s.lastClosed, m.term)
+	if s.term == 0 || s.term > m.term {
+		return
+	}
+	s.r.term.Store(0)
+	s.term = 0
+	s.sweeper.stop()
+	for _, d := range s.desks {
+		d.close()
+	}
+	for _, h := range s.hot {
+		h.send(ctx, m)
+	}
+}
+
+// expire proposes the release of due holds of cold SKUs (rule R3) and sets the alarm for the next ones.
+func (s *shardActor) expire() {
+	if s.term == 0 {
+		s.alarm.stop()
+		return
+	}
+	for _, l := range s.book.TakeDue(s.r.clock.now()) {
+		s.out = append(s.out, item{cmd: &stock.Expire{SKU: l.Name()}})
+	}
+	at, ok := s.book.NextDue()
+	s.alarm.set(s.r.clock, at, ok, s.box)
+}
+
+const (
+	sweepEveryMS = 1000
+	// sweepLedgers bounds the cold ledgers that one sweep looks at.
+	sweepLedgers = 4096
+)
+
+func (s *shardActor) armSweep() {
+	s.sweeper.set(s.r.clock, s.r.clock.now().Add(sweepEveryMS), true, s.box)
+}
+
+// sweep looks, at most once a second, whether a flush mark would let orders leave memory (rule R27). A shard with nothing to evict writes nothing.
+func (s *shardActor) sweep(ctx actor.Context) {
+	s.alarm.rang(s.r.clock)
+	if s.term == 0 || s.r.clock.now() < s.sweeper.at {
+		return
+	}
+	s.armSweep()
+	flushed := s.r.flushed.Load()
+	found, next := s.book.Evictable(s.r.clock.now(), flushed, s.sweepFrom, sweepLedgers)
+	s.sweepFrom = next
+	if found {
+		s.proposeFlushMark()
+	}
+	for _, h := range s.hot {
+		h.send(ctx, &sweep{flushed})
+	}
+}
+
+// proposeFlushMark proposes one mark a sweep at most.
+func (s *shardActor) proposeFlushMark() {
+	if s.term == 0 || s.markedAt == s.sweeper.at {
+		return
+	}
+	s.markedAt = s.sweeper.at
+	s.out = append(s.out, item{cmd: &stock.FlushMark{Index: s.r.flushed.Load()}})
+}
