@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -86,21 +87,23 @@ func (l *Log) commit(b *batch) error {
 func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	seg := l.active
 	buf := finishBatch(frames, l.nextBatch, seg.seed, role)
-	assert(seg.end+int64(len(buf)) <= seg.size, "a batch of %d bytes does not fit segment %s at %d", len(buf), seg.name, seg.end)
+	assert(seg.end+int64(len(buf)) <= seg.size, "a batch does not fit its segment")
 	stats := BatchStats{Bytes: len(buf), Frames: int(le.Uint32(buf[len(buf)-endPayloadBytes:]))}
 	start := time.Now()
-	err := l.watch.do("write", func() error {
-		n, err := seg.file.WriteAt(buf, seg.end)
-		if err == nil && n < len(buf) {
-			return fmt.Errorf("only %d of %d bytes written", n, len(buf))
-		}
-		return err
-	})
+	l.watch.begin("write")
+	n, err := seg.file.WriteAt(buf, seg.end)
+	l.watch.end()
+	if err == nil && n < len(buf) {
+		err = io.ErrShortWrite
+	}
 	if err != nil {
 		return buf, stats, fmt.Errorf("write to segment %s at offset %d: %w", seg.name, seg.end, err)
 	}
 	stats.Write = time.Since(start)
-	if err := l.watch.do("fsync", seg.file.Sync); err != nil {
+	l.watch.begin("fsync")
+	err = seg.file.Sync()
+	l.watch.end()
+	if err != nil {
 		return buf, stats, fmt.Errorf("fsync of segment %s: %w", seg.name, err)
 	}
 	stats.Sync = time.Since(start) - stats.Write
@@ -116,7 +119,7 @@ func (l *Log) apply(buf []byte) {
 	var g *Group
 	for at := 0; at < len(buf)-endFrameBytes; {
 		f, ok := frameAt(buf, at)
-		assert(ok, "a frame at %d of a batch just written cannot be read", at)
+		assert(ok, "a frame of a batch just written cannot be read")
 		if g == nil || g.id != f.group {
 			g = l.Group(f.group)
 		}
@@ -124,7 +127,7 @@ func (l *Log) apply(buf []byte) {
 		g.mu.Lock()
 		err := g.state.apply(f, e)
 		g.mu.Unlock()
-		assert(err == nil, "group %d: %v", g.id, err)
+		assert(err == nil, "a frame of a batch just written contradicts its group")
 		at += f.bytes
 	}
 }

@@ -71,7 +71,7 @@ func (e *visitError) Error() string { return e.cause.Error() }
 func visitBatch(buf []byte, b batchSpan, visit visitor) error {
 	for at := b.start; at < b.end; {
 		f, ok := frameAt(buf, at)
-		assert(ok, "a frame at offset %d of a checked batch cannot be read", at)
+		assert(ok, "a frame of a checked batch cannot be read")
 		if err := visit(b.role, f); err != nil {
 			return &visitError{offset: at, cause: err}
 		}

@@ -31,8 +31,8 @@ func newWatchdog(warn, exit time.Duration, onWarn, onExit func(op string, limit 
 	return w
 }
 
-// do runs f, which is the operation op.
-func (w *watchdog) do(op string, f func() error) error {
+// begin says that operation op begins, end that it has ended.
+func (w *watchdog) begin(op string) {
 	w.mu.Lock()
 	w.op = op
 	w.mu.Unlock()
@@ -40,13 +40,20 @@ func (w *watchdog) do(op string, f func() error) error {
 		w.armed.Add(1)
 		t.Reset(w.limits[i])
 	}
-	defer func() {
-		for _, t := range w.timers {
-			if t.Stop() {
-				w.armed.Done()
-			}
+}
+
+func (w *watchdog) end() {
+	for _, t := range w.timers {
+		if t.Stop() {
+			w.armed.Done()
 		}
-	}()
+	}
+}
+
+// do runs f, which is the operation op.
+func (w *watchdog) do(op string, f func() error) error {
+	w.begin(op)
+	defer w.end()
 	return f()
 }
 
