@@ -21,6 +21,9 @@ func (x *exchange) availability() *problem {
 	}
 	a, ok := x.s.cfg.Core.Availability(sku)
 	if !ok {
+		if _, leader := x.s.cfg.Core.Locate(sku); leader == "" {
+			return &problem{code: stock.NoLeader}
+		}
 		return &problem{code: stock.SKUNotFound}
 	}
 	now := stock.TimeOf(x.s.cfg.Now())

@@ -9,11 +9,12 @@ import (
 // Core answers requests. Every answer, a refusal too, is an outcome.
 type Core interface {
 	// Do answers one command or query. The context's deadline is the request's; when it ends first the outcome is DeadlineExceeded if nothing
-	// entered the log and OutcomeUnknown otherwise. Meta.Deadline comes as zero: it is judged against log time, which only the core knows.
+	// entered the log and OutcomeUnknown otherwise. Meta.Deadline comes as zero, since it is judged against log time, and
+	// Meta.Key as "" where the caller gives none: both are the core's to set (rules R4, R5).
 	Do(ctx context.Context, r stock.Request) stock.Outcome
 	// DoAll answers each request by itself, in order of the requests; the deadline counts for all.
 	DoAll(ctx context.Context, rs []stock.Request) []stock.Outcome
-	// Availability returns the published snapshot of a SKU; false when the SKU does not exist.
+	// Availability returns the published snapshot of a SKU; false when there is none, which with a leader means that the SKU does not exist.
 	Availability(sku string) (stock.Availability, bool)
 	// SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.
 	SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error)

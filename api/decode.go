@@ -30,7 +30,7 @@ func decodeOrder(b []byte, o *orderBody) *problem {
 	if p != nil {
 		return p
 	}
-	if p := o.scan(s, oneOrderNames); p != nil {
+	if p := o.scan(&s, oneOrderNames); p != nil {
 		return p
 	}
 	if p := s.end(); p != nil {
@@ -97,7 +97,7 @@ func decodeBatch(b []byte, maxItems int) ([]orderBody, *problem) {
 				return &problem{code: batchTooLarge, detail: &stock.Detail{Limit: int64(maxItems)}}
 			}
 			items = append(items, orderBody{})
-			p := items[len(items)-1].scan(s, orderNames)
+			p := items[len(items)-1].scan(&s, orderNames)
 			if p != nil {
 				p = within("orders["+strconv.Itoa(len(items)-1)+"]", p)
 			}
@@ -171,7 +171,7 @@ func decodeObject(b []byte, names []string, value func(s *scanner, i int) *probl
 	if p != nil {
 		return 0, p
 	}
-	seen, p := s.object(names, func(i int) *problem { return value(s, i) })
+	seen, p := s.object(names, func(i int) *problem { return value(&s, i) })
 	if p == nil {
 		p = s.end()
 	}

@@ -19,11 +19,6 @@ func requestID(r *http.Request) string {
 	if given := r.Header["X-Request-Id"]; len(given) == 1 && given[0] != "" && len(given[0]) <= maxRequestIDBytes && visible(given[0]) {
 		return given[0]
 	}
-	return newID()
-}
-
-// newID returns a name that was never given before: of a request, or of a command whose caller gives it none (rule R5).
-func newID() string {
 	id, err := uuid.NewV7()
 	if err != nil {
 		// The system has no randomness left to give; no name can be trusted to be new.

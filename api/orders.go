@@ -123,8 +123,8 @@ func (x *exchange) keyed() (stock.Meta, *problem) {
 	return stock.Meta{Caller: x.caller(), Key: key, Retry: retry}, p
 }
 
-// unkeyed returns the meta of a command whose key is made here (rule R5).
-func (x *exchange) unkeyed() stock.Meta { return stock.Meta{Caller: x.caller(), Key: newID()} }
+// unkeyed returns the meta of a command to which the core gives a key (rule R5).
+func (x *exchange) unkeyed() stock.Meta { return stock.Meta{Caller: x.caller()} }
 
 // orderID returns the order that the path names. What cannot be an id names no order.
 func (x *exchange) orderID() (stock.OrderID, *problem) {

@@ -19,17 +19,16 @@ type scanner struct {
 }
 
 // newScanner returns a scanner at the start of a body, which must be UTF-8 without a byte order mark.
-func newScanner(b []byte) (*scanner, *problem) {
-	s := &scanner{b: b}
+func newScanner(b []byte) (scanner, *problem) {
 	switch {
 	case len(b) == 0:
-		return nil, malformed("the body is empty")
+		return scanner{}, malformed("the body is empty")
 	case len(b) >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF:
-		return nil, malformed("the body starts with a byte order mark")
+		return scanner{}, malformed("the body starts with a byte order mark")
 	case !utf8.Valid(b):
-		return nil, malformed("the body is not UTF-8")
+		return scanner{}, malformed("the body is not UTF-8")
 	}
-	return s, nil
+	return scanner{b: b}, nil
 }
 
 // end checks that nothing follows but space.

@@ -55,7 +55,10 @@ func (c *Core) Do(ctx context.Context, r stock.Request) stock.Outcome {
 	if owner := c.book.Owner(r); owner.Ledger != nil {
 		return owner.Ledger.Read(r)
 	}
-	return stock.NotFound(r)
+	if _, ok := r.(*stock.GetOrder); ok {
+		return stock.Outcome{Code: stock.OrderNotFound}
+	}
+	return stock.Outcome{Code: stock.SKUNotFound}
 }
 
 // DoAll answers each request by itself, in order.
