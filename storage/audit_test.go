@@ -1,0 +1,146 @@
+package storage
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/stock"
+)
+
+// An audit sees one moment of a file that is being written: sums and rows agree, whatever is committed in between.
+func TestAuditReadsWhileItIsWritten(t *testing.T) {
+	path, m := dbPath(t), newModel(20, 1)
+	f := mustOpen(t, config(path, m))
+	last := 0
+	for range 20 {
+		m.change(20)
+		a, err := OpenAudit(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.change(20)
+		eventually(t, 5*time.Second, "flushed under the audit", func() bool { return m.lastFlushed() == m.at() })
+		last = auditOnce(t, a, last)
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustClose(t, f)
+	requireAudit(t, path, m)
+}
+
+// auditOnce checks that totals and rows are of one moment, not before the last one.
+func auditOnce(t *testing.T, a *Audit, last int) int {
+	t.Helper()
+	orders, units := 0, int64(0)
+	for total, err := range a.Totals(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders, units = orders+int(total.Orders), units+total.Units
+	}
+	n := 0
+	for row, err := range a.Orders(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, units = n+1, units-row.Qty
+	}
+	if n != orders || units != 0 || n < last {
+		t.Fatalf("%d orders in the sums, %d rows, %d units apart, %d before", orders, n, units, last)
+	}
+	return n
+}
+
+// requireAudit checks what the one-call readers return, with nobody writing.
+func requireAudit(t *testing.T, path string, m *model) {
+	t.Helper()
+	rows, err := ReadOrders(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byID := make(map[string]*stock.Order)
+	sums := make(map[Total]int64)
+	for _, o := range m.orders {
+		byID[o.ID.String()] = o
+		sums[Total{SKU: o.SKU, State: o.State.String()}] += o.Qty
+	}
+	for _, r := range rows {
+		o := byID[r.ID]
+		want := OrderRow{r.ID, o.SKU, o.User, o.State.String(), o.Key, o.Qty, o.ReturnedQty, int64(o.Version)}
+		if r != want {
+			t.Fatalf("read %+v, want %+v", r, want)
+		}
+	}
+	totals, err := ReadTotals(t.Context(), path)
+	if err != nil || len(rows) != len(m.orders) || len(totals) != len(sums) {
+		t.Fatalf("%d orders and %d totals (%v), want %d and %d", len(rows), len(totals), err, len(m.orders), len(sums))
+	}
+	for _, total := range totals {
+		if sums[Total{SKU: total.SKU, State: total.State}] != total.Units {
+			t.Errorf("total %+v", total)
+		}
+	}
+	skus, err := ReadSKUs(t.Context(), path)
+	if err != nil || len(skus) != len(m.skus) {
+		t.Fatalf("%d SKUs (%v)", len(skus), err)
+	}
+	for i, s := range skus {
+		k := m.skus[i]
+		if want := (SKURow{k.SKU, k.Stock, k.Available, k.Held, k.Sold, int64(k.Version)}); s != want {
+			t.Errorf("read %+v, want %+v", s, want)
+		}
+	}
+}
+
+// Nothing an audit does makes or changes a file.
+func TestAuditNeedsTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "missing.db")
+	if _, err := ReadOrders(t.Context(), path); err == nil {
+		t.Error("a missing file was read")
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("a missing file was made (%v)", err)
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadTotals(t.Context(), path); err == nil {
+		t.Error("an empty file was read")
+	}
+}
+
+// The tables are an interface: other programs query them.
+func TestSchema(t *testing.T) {
+	path, m := dbPath(t), newModel(21, 1)
+	mustClose(t, mustOpen(t, config(path, m)))
+	for table, want := range map[string]string{
+		"orders": "id sku user_id qty returned_qty state mode idem_key client_ref payment_id held_at confirmed_at cancelled_at expired_at " +
+			"returned_at expires_at version",
+		"skus":   "sku stock available held sold mode hold_ttl_ms limit_per_user max_qty opens_at closes_at frozen hot version",
+		"cursor": "shard log_index term cluster_id",
+	} {
+		var names []string
+		for _, row := range dump(t, path, "", "select name from pragma_table_info('"+table+"') order by cid") {
+			names = append(names, strings.Trim(row, "[]"))
+		}
+		if have := strings.Join(names, " "); have != want {
+			t.Errorf("%s has columns %q, want %q", table, have, want)
+		}
+		if key := dump(t, path, "", "select name from pragma_table_info('"+table+"') where pk = 1"); len(key) != 1 || strings.Trim(key[0], "[]") != names[0] {
+			t.Errorf("%s has primary key %v, want %s", table, key, names[0])
+		}
+	}
+	for pragma, want := range map[string]string{"journal_mode": "[wal]", "user_version": "[1]"} {
+		if have := dump(t, path, "", "pragma "+pragma); !slices.Equal(have, []string{want}) {
+			t.Errorf("%s is %v, want %s", pragma, have, want)
+		}
+	}
+	if have := dump(t, path, "", "select shard, log_index, cluster_id from cursor"); !slices.Equal(have, []string{"[1 3 cluster-a]"}) {
+		t.Errorf("cursor is %v", have)
+	}
+}

@@ -1,0 +1,70 @@
+package storage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"holdfast/stock"
+)
+
+// BenchmarkWrite measures transactions of the SQLite sink on a real file: rows it has not seen, and rows it has in an older version.
+func BenchmarkWrite(b *testing.B) {
+	for _, kind := range []string{"insert", "update"} {
+		for _, skus := range []uint64{1, 1000} {
+			for _, n := range []int{1, 64, 4096} {
+				b.Run(fmt.Sprintf("kind=%s/skus=%d/rows=%d", kind, skus, n), func(b *testing.B) { benchmarkWrite(b, n, skus, kind == "insert") })
+			}
+		}
+	}
+}
+
+func benchmarkWrite(b *testing.B, n int, skus uint64, fresh bool) {
+	c, err := config(filepath.Join(b.TempDir(), "orders.db"), newModel(1, 1)).withDefaults()
+	if err != nil {
+		b.Fatal(err)
+	}
+	sink, err := newSQLite(&c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, _, err := sink.Connect(b.Context(), 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := Batch{Term: 1, Changes: stock.Changes{Orders: make([]stock.Order, n)}}
+	placed := uint64(0)
+	for b.Loop() {
+		for i := range batch.Orders {
+			if fresh || batch.Orders[i].Key == "" {
+				placed++
+				batch.Orders[i] = benchmarkOrder(placed, skus)
+			}
+			batch.Orders[i].Version = batch.UpTo + 1
+		}
+		batch.Since = batch.UpTo
+		batch.UpTo++
+		if err := s.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "rows/s")
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if err := sink.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if info, err := os.Stat(c.Path); err == nil && fresh {
+		b.ReportMetric(float64(info.Size())/float64(placed), "bytes/row")
+	}
+}
+
+func benchmarkOrder(number, skus uint64) stock.Order {
+	return stock.Order{
+		ID:  stock.OrderID{Partition: 7, SKU: uint32(number % skus), Counter: number/skus + 1},
+		SKU: fmt.Sprintf("sneaker-%d", number%skus), User: fmt.Sprintf("user-%08d", number), Key: fmt.Sprintf("01890a5d-ac96-774b-bcce-b302%08d", number), Qty: 1,
+		State: stock.StateHeld, Mode: stock.ModeHold, CreatedAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_000, ExpiresAt: 1_700_000_600_000,
+	}
+}
