@@ -7,5 +7,5 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Run(cli.Process{Args: os.Args[1:], Env: os.Environ(), Out: os.Stdout, Err: os.Stderr}))
+	os.Exit(cli.Run(cli.Process{Args: os.Args[1:], Env: os.Environ(), In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -17,5 +17,8 @@
 //	sku.go           creating and showing SKUs
 //	sku_change.go    changing them
 //	wal.go           the log, offline
+//	demo.go          the sale with its proof
+//	bounds.go        the limits of a node, as flags
+//	logging.go       how a node logs
 //	version.go       which build this is
 package cli

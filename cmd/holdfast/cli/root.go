@@ -11,6 +11,8 @@ import (
 type Process struct {
 	// Args are the arguments without the program's name, Env the environment as name=value.
 	Args, Env []string
+	// In is only looked at, to tell whether somebody sits there; it may be nil.
+	In io.Reader
 	// Out takes results, Err everything else.
 	Out, Err io.Writer
 }
@@ -55,7 +57,7 @@ func (a *app) root() *cobra.Command {
 		PersistentPreRunE: a.prepare,
 	}
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
-	root.AddCommand(a.orderCommand(), a.skuCommand(), a.walCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.versionCommand())
 	exampleFirst(root)
 	return root
 }
