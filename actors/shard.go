@@ -95,7 +95,7 @@ func (s *shardActor) request(ctx actor.Context, p *pending) {
 	case ownedByShard(p.flight.Req):
 		s.out = append(s.out, item{p.flight.Req.(stock.Command), p})
 	default:
-		p.finish(stock.NotFound(p.flight.Req))
+		p.finish(s.book.NotFound(p.flight.Req))
 	}
 }
 

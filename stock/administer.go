@@ -81,10 +81,8 @@ func (l *Ledger) update(p *Patch) Outcome {
 	if field, reason := next.Check(); field != "" {
 		return refuseWith(InvalidValue, Detail{Field: field, Reason: reason})
 	}
-	if next != l.spec {
-		l.spec = next
-		l.touch()
-	}
+	l.spec = next
+	l.touch()
 	return Outcome{Code: OK, SKU: l.View()}
 }
 
@@ -98,10 +96,8 @@ func (l *Ledger) freeze(frozen bool) Outcome {
 	if l.broken {
 		return refuse(Frozen)
 	}
-	if l.frozen != frozen {
-		l.frozen = frozen
-		l.touch()
-	}
+	l.frozen = frozen
+	l.touch()
 	return Outcome{Code: OK, SKU: l.View()}
 }
 
@@ -119,7 +115,7 @@ func (l *Ledger) adjust(c *Adjust) Outcome {
 		return refuseWith(InvalidValue, Detail{Field: "delta", Reason: "overflows a counter"})
 	}
 	for n := int64(0); l.available+c.Delta < 0; n++ {
-		if n >= l.settings.ExpiryBatch || !l.releaseOne() {
+		if n >= l.settings.ExpiryBatch || l.held == 0 || !l.releaseOne() {
 			return refuseWith(InsufficientStock, Detail{Available: l.available})
 		}
 	}

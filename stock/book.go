@@ -74,13 +74,13 @@ func (b *Book) Owner(r any) Owner {
 	case *Place:
 		return b.named(r.SKU)
 	case *Confirm:
-		return b.numbered(r.Order.SKU)
+		return b.numbered(r.Order)
 	case *Cancel:
-		return b.numbered(r.Order.SKU)
+		return b.numbered(r.Order)
 	case *Return:
-		return b.numbered(r.Order.SKU)
+		return b.numbered(r.Order)
 	case *GetOrder:
-		return b.numbered(r.Order.SKU)
+		return b.numbered(r.Order)
 	case *Fence:
 		return b.named(r.SKU)
 	case *Expire:
@@ -108,15 +108,18 @@ func (b *Book) named(sku string) Owner {
 	return Owner{}
 }
 
-func (b *Book) numbered(n uint32) Owner {
-	if n == 0 || int(n) > len(b.slots) {
+func (b *Book) numbered(id OrderID) Owner {
+	if id.SKU == 0 || int(id.SKU) > len(b.slots) || !b.Owns(id.Partition) {
 		return Owner{}
 	}
-	return Owner{Ledger: b.slots[n-1].ledger, Number: n}
+	return Owner{Ledger: b.slots[id.SKU-1].ledger, Number: id.SKU}
 }
 
-// NotFound is the outcome of a request about a SKU or order that does not exist.
-func NotFound(r any) Outcome {
+// NotFound is the outcome of a request without an Owner: its SKU or order does not exist, or its partition is another shard's.
+func (b *Book) NotFound(r any) Outcome {
+	if q, ok := r.(Request); ok && !b.Owns(q.Partition()) {
+		return refuseWith(InvalidValue, Detail{Field: "sku", Reason: "wrong shard"})
+	}
 	switch r.(type) {
 	case *Confirm, *Cancel, *Return, *GetOrder:
 		return refuse(OrderNotFound)
@@ -146,7 +149,7 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 	}
 	switch {
 	case o.Number == 0:
-		return NotFound(c)
+		return b.NotFound(c)
 	case o.Ledger == nil:
 		panic(fmt.Sprintf("stock: %T for a ledger that is away", c))
 	}
@@ -203,7 +206,7 @@ func (b *Book) everyone(at Position, c Command) {
 func (b *Book) create(at Position, c *Create) Outcome {
 	switch {
 	case !b.Owns(PartitionOf(c.Spec.SKU)):
-		return refuseWith(InvalidValue, Detail{Field: "sku", Reason: "wrong shard"})
+		return b.NotFound(c)
 	case c.Deadline != 0 && at.Now >= c.Deadline:
 		return refuse(DeadlineExceeded)
 	}
@@ -254,7 +257,7 @@ func (b *Book) Each(visit func(*Ledger)) {
 
 // Changes returns what changed in the ledgers that are not away; see Journal.Changes.
 func (b *Book) Changes(since uint64, limit int) Changes {
-	return b.journal.Changes(since, b.index, limit, func(n uint32) *Ledger { return b.numbered(n).Ledger }, b.Each)
+	return b.journal.Changes(since, b.index, limit, func(n uint32) *Ledger { return b.slots[n-1].ledger }, b.Each)
 }
 
 // Changes returns what changed in a ledger that has a journal of its own; applied is the last entry of the shard's log it has seen.

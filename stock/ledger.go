@@ -119,7 +119,7 @@ func (l *Ledger) check() {
 	}
 }
 
-// touch notes that the SKU itself changed.
+// touch notes that the SKU itself changed: a counter moved, or what later orders are accepted under.
 func (l *Ledger) touch() {
 	l.version = l.index
 	l.journal.note(l.index, l.number, 0)

@@ -52,6 +52,13 @@ func (m *memory) add(r *remembered) {
 	m.index[r.Key] = r
 }
 
+// extend keeps what is remembered under a key until a later moment: another copy with that deadline may be under way.
+func (m *memory) extend(k memoryKey, until Time) {
+	if r := m.index[k]; r != nil && until > r.Until {
+		m.add(&remembered{Key: k, Until: until, Outcome: r.Outcome})
+	}
+}
+
 // forget drops what is over from the front of the list. What waits behind something younger goes later; recall does not see it.
 func (m *memory) forget(now Time) {
 	n := 0

@@ -5,6 +5,9 @@ import "strings"
 // place decides about an order, in the API's order of precedence.
 func (l *Ledger) place(c *Place) Outcome {
 	if out, known := l.known(c, l.now); known {
+		if _, held := l.keyed(c.Caller, c.Key); c.Retry && !held {
+			l.memory.extend(refusalKey(&c.Meta), c.Deadline)
+		}
 		return out
 	}
 	if l.late(&c.Meta) {
@@ -85,12 +88,16 @@ func (l *Ledger) blocked(c *Place, f inFlight) Code {
 	switch {
 	case l.spec.Mode != ModeOnOrder && l.waiting+f.waiting >= l.settings.MaxOpenOrders:
 		return Overloaded
-	case c.Qty > maxInt64-used-f.userUnits:
-		return InvalidValue
 	case l.spec.LimitPerUser > 0 && c.Qty > l.spec.LimitPerUser-used-f.userUnits:
 		return LimitExceeded
 	}
-	return l.short(c.Qty, f.units)
+	if code := l.short(c.Qty, f.units); code != 0 {
+		return code
+	}
+	if c.Qty > maxInt64-used-f.userUnits {
+		return InvalidValue
+	}
+	return 0
 }
 
 // short says how the stock falls short of qty units when some are in flight; 0 means it does not.
@@ -151,6 +158,9 @@ func (l *Ledger) accept(c *Place) Outcome {
 		l.available -= c.Qty
 		l.sold += c.Qty
 		r.confirmed = l.now
+	}
+	if r.state != StateOpen {
+		l.version = l.index
 	}
 	if r.waits() {
 		r.expires = l.now.Add(l.spec.HoldTTLMS)

@@ -34,6 +34,7 @@ func (l *Ledger) confirm(c *Confirm) Outcome {
 	}
 	if r.waits() {
 		l.sold += r.qty
+		l.version = l.index
 		l.waiting--
 		r.state, r.confirmed = StateConfirmed, l.now
 	}
@@ -101,13 +102,14 @@ func (l *Ledger) cancel(c *Cancel) Outcome {
 
 // takeBack takes units of a sold order back.
 func (l *Ledger) takeBack(c *Return) Outcome {
+	r := l.order(c.Order)
+	if r == nil {
+		return refuse(OrderNotFound)
+	}
 	if out, known := l.knownReturn(c); known {
 		return out
 	}
-	r := l.order(c.Order)
 	switch {
-	case r == nil:
-		return refuse(OrderNotFound)
 	case l.broken:
 		return refuse(Frozen)
 	case l.late(&c.Meta):
@@ -136,6 +138,7 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 // moveBack takes sold units back into what is available, or out of the stock.
 func (l *Ledger) moveBack(qty int64, restock bool) {
 	l.sold -= qty
+	l.version = l.index
 	if restock {
 		l.available += qty
 	} else {

@@ -47,7 +47,6 @@ func (l *Ledger) save(counter uint64, r *row) {
 	if r.state == stateFence {
 		return
 	}
-	l.version = l.index
 	l.journal.note(l.index, l.number, counter)
 }
 
@@ -103,6 +102,7 @@ func (l *Ledger) settle(r *row, s State, ended Time) {
 	if r.state == StateHeld {
 		l.held -= r.qty
 		l.available += r.qty
+		l.version = l.index
 	}
 	r.state, r.ended = s, ended
 	l.waiting--

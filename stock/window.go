@@ -196,12 +196,10 @@ func (l *Ledger) preview(c Command) (Outcome, bool) {
 			return refuseWith(InvalidState, Detail{State: r.state}), true
 		}
 	case *Return:
-		if out, known := l.knownReturn(c); known {
-			return out, true
-		}
 		if l.order(c.Order) == nil {
 			return refuse(OrderNotFound), true
 		}
+		return l.knownReturn(c)
 	case *Fence:
 		out, known := l.outcome(c.Caller, c.Key)
 		out.Replayed = out.Code == OK

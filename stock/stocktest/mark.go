@@ -36,7 +36,6 @@ func (s *sku) settled() []*row {
 	slices.SortFunc(rows, func(a, b *row) int {
 		return cmp.Or(
 			cmp.Compare(a.order.UpdatedAt, b.order.UpdatedAt),
-			cmp.Compare(a.order.Version, b.order.Version),
 			cmp.Compare(a.order.ID.Counter, b.order.ID.Counter),
 		)
 	})

@@ -13,16 +13,18 @@ func (o *Oracle) confirm(at stock.Position, c *stock.Confirm) stock.Outcome {
 		return refuse(stock.Frozen)
 	case paid && r.order.PaymentID == c.PaymentID:
 		return r.answer()
-	case late(&c.Meta, at.Now):
-		return refuse(stock.DeadlineExceeded)
-	case paid && r.order.Mode == stock.ModeOnOrder && r.order.PaymentID == "":
-		r.order.PaymentID = c.PaymentID
-		r.touch(at)
-		return r.answer()
-	case paid:
+	case paid && r.order.PaymentID != "":
 		return refuseWith(stock.DuplicatePayment, stock.Detail{FirstPaymentID: r.order.PaymentID})
 	case r.order.State == stock.StateCancelled:
 		return invalidState(r, 0)
+	case r.order.State == stock.StateExpired:
+		return refuseWith(stock.OrderExpired, stock.Detail{ExpiredAt: r.order.ExpiredAt})
+	case late(&c.Meta, at.Now):
+		return refuse(stock.DeadlineExceeded)
+	case paid:
+		r.order.PaymentID = c.PaymentID
+		r.touch(at)
+		return r.answer()
 	case r.due(at.Now):
 		s.release(r, at)
 	}
@@ -46,7 +48,9 @@ func (s *sku) payOpen(r *row, at stock.Position, c *stock.Confirm) stock.Outcome
 	}
 	if s.row.Available < r.order.Qty {
 		no := s.short()
-		r.refused[c.PaymentID] = remember(no, c.Deadline)
+		if c.Deadline != 0 {
+			r.refused[c.PaymentID] = remember(no, c.Deadline)
+		}
 		return no
 	}
 	s.row.Available -= r.order.Qty
@@ -73,14 +77,14 @@ func (o *Oracle) cancel(at stock.Position, c *stock.Cancel) stock.Outcome {
 	switch {
 	case s.row.Broken:
 		return refuse(stock.Frozen)
-	case late(&c.Meta, at.Now):
-		return refuse(stock.DeadlineExceeded)
 	case r.order.State == stock.StateCancelled:
 		return r.answer()
+	case !r.waits():
+		return invalidState(r, 0)
+	case late(&c.Meta, at.Now):
+		return refuse(stock.DeadlineExceeded)
 	case r.due(at.Now):
 		s.release(r, at)
-		return invalidState(r, 0)
-	case !r.waits():
 		return invalidState(r, 0)
 	}
 	s.letGo(r, at)

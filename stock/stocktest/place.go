@@ -16,6 +16,9 @@ func (o *Oracle) place(at stock.Position, c *stock.Place) stock.Outcome {
 		return replay(r, c)
 	}
 	if m, ok := s.refused[key]; ok && m.holds(at.Now) {
+		if c.Retry && c.Deadline > m.until {
+			s.refused[key] = remember(m.outcome, c.Deadline)
+		}
 		return m.again()
 	}
 	if late(&c.Meta, at.Now) {
