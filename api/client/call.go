@@ -72,7 +72,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte, again bool) (rep
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return reply{}, &NoAnswer{Sent: connected.Load() && !IsUnreachable(err), Err: err}
+		// Only our own transport is known to report its connections; of another one, no more than a failed dial is proof.
+		sent := (connected.Load() || c.own == nil) && !IsUnreachable(err)
+		return reply{}, &NoAnswer{Sent: sent, Err: err}
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes))

@@ -29,7 +29,7 @@ func (c *Client) PlaceOrderUntilKnown(ctx context.Context, key string, o NewOrde
 }
 
 // PlaceBatch places up to 8,192 orders, each under its own key and decided by itself. The results are in order of the items. An error
-// means that there are none.
+// means that there are none. A retrying client sends a batch again when the call failed, not when single orders were turned away.
 func (c *Client) PlaceBatch(ctx context.Context, items []BatchItem) ([]BatchResult, error) {
 	var out struct {
 		Results []BatchResult `json:"results"`
