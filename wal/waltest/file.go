@@ -133,7 +133,7 @@ func (s *FS) ReadFile(name string) []byte {
 	if node == nil {
 		return nil
 	}
-	return slices.Clone(node.now)
+	return append([]byte{}, node.now...)
 }
 
 // WriteFile puts a file there, durably, whatever was under the name before. It takes content over.
