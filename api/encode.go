@@ -67,11 +67,13 @@ func appendTimeOrNull(b []byte, t stock.Time) []byte {
 	return appendTime(b, t)
 }
 
-// appendTime appends a time as RFC 3339 in UTC with exactly three decimals, in quotes.
+// appendTime appends a time as RFC 3339 in UTC with exactly three decimals, in quotes. The standard layout takes little more than half the
+// time of one with decimals (BenchmarkAppendTime), so these are put in afterwards.
 func appendTime(b []byte, t stock.Time) []byte {
-	b = append(b, '"')
-	b = t.Std().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-	return append(b, '"')
+	std := t.Std()
+	b = std.AppendFormat(append(b, '"'), time.RFC3339)
+	ms := std.Nanosecond() / int(time.Millisecond)
+	return append(b[:len(b)-1], '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z', '"')
 }
 
 const hexDigits = "0123456789abcdef"

@@ -287,3 +287,17 @@ func BenchmarkDecodeOrder(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkAppendTime(b *testing.B) {
+	var buf []byte
+	b.Run("by=parts", func(b *testing.B) {
+		for b.Loop() {
+			buf = appendTime(buf[:0], stock.TimeOf(noon))
+		}
+	})
+	b.Run("by=layout", func(b *testing.B) {
+		for b.Loop() {
+			buf = noon.AppendFormat(buf[:0], "2006-01-02T15:04:05.000Z")
+		}
+	})
+}

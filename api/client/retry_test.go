@@ -45,7 +45,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.marked = append(s.marked, r.Header.Get("Idempotency-Retry") == "true")
 	s.at = append(s.at, time.Since(s.began))
 	s.timeout = append(s.timeout, r.Header.Get("Request-Timeout-Ms"))
-	if got := r.Header["idempotency-key"]; len(got) != 1 || got[0] != "k" {
+	if got := map[string][]string(r.Header)["idempotency-key"]; len(got) != 1 || got[0] != "k" {
 		s.t.Errorf("key %q", got)
 	}
 	if next.hang {
