@@ -23,15 +23,20 @@ type Router interface {
 // Gateway takes requests from the front door to the actors and brings the answers back.
 type Gateway struct {
 	router   Router
+	full     func() string
 	draining atomic.Bool
 	keys     atomic.Uint64
 	prefix   string
 	metrics  *metrics
 }
 
-// NewGateway returns the gateway of a node.
-func (s *System) NewGateway(router Router) *Gateway {
-	return &Gateway{router: router, prefix: "node-" + strconv.FormatUint(s.incarnation, 36) + "-", metrics: s.metrics}
+// NewGateway returns the gateway of a node. While full names a bound (of the disk, say), every command is refused as overloaded by that bound,
+// and queries are answered; nil means that nothing is ever full.
+func (s *System) NewGateway(router Router, full func() string) *Gateway {
+	if full == nil {
+		full = func() string { return "" }
+	}
+	return &Gateway{router: router, full: full, prefix: "node-" + strconv.FormatUint(s.incarnation, 36) + "-", metrics: s.metrics}
 }
 
 // Drain refuses everything from now on.
@@ -45,9 +50,12 @@ func (g *Gateway) Do(ctx context.Context, req stock.Request) stock.Outcome {
 // DoAll answers each request by itself. Requests for one replica wait as a group, with one wake.
 func (g *Gateway) DoAll(ctx context.Context, reqs []stock.Request) []stock.Outcome {
 	outs := make([]stock.Outcome, len(reqs))
-	if g.draining.Load() {
+	if len(reqs) == 0 {
+		return outs
+	}
+	if out, closed := g.closed(reqs); closed {
 		for i := range outs {
-			outs[i].Code = stock.Draining
+			outs[i] = out
 		}
 		return outs
 	}
@@ -61,6 +69,19 @@ func (g *Gateway) DoAll(ctx context.Context, reqs []stock.Request) []stock.Outco
 	}
 	g.scatter(ctx, reqs, outs)
 	return outs
+}
+
+// closed says why nothing of a call can be taken right now.
+func (g *Gateway) closed(reqs []stock.Request) (stock.Outcome, bool) {
+	if g.draining.Load() {
+		return stock.Outcome{Code: stock.Draining}, true
+	}
+	bound := g.full()
+	if _, command := reqs[0].(stock.Command); bound == "" || !command {
+		return stock.Outcome{}, false
+	}
+	g.metrics.overloaded.Add(float64(len(reqs)))
+	return stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: bound}}, true
 }
 
 // scatter sends a batch to its replicas and gathers the answers in the order of the requests.
@@ -172,15 +193,6 @@ func (g *Gateway) stamp(req stock.Request, deadline stock.Time) {
 	if m.Key == "" {
 		m.Key = g.prefix + strconv.FormatUint(g.keys.Add(1), 36)
 	}
-}
-
-// Availability returns the published snapshot of a SKU.
-func (g *Gateway) Availability(sku string) (stock.Availability, bool) {
-	r := g.router.Locate(stock.PartitionOf(sku))
-	if r == nil {
-		return stock.Availability{}, false
-	}
-	return r.Availability(sku)
 }
 
 // SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.

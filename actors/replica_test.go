@@ -123,7 +123,7 @@ func start(t testing.TB, change func(*ReplicaConfig)) *node {
 	}
 	n.log.replica = n.replica
 	go n.log.run()
-	n.gateway = n.system.NewGateway(n)
+	n.gateway = n.system.NewGateway(n, nil)
 	n.replica.Lead(1)
 	n.eventually("the replica opens", func() bool { return n.replica.Term() == 1 })
 	return n
@@ -191,7 +191,7 @@ func TestConcurrentOrdersSellExactly(t *testing.T) {
 			if codes[stock.OK] != 500 || codes[stock.SoldOutPending] != 2500 {
 				t.Fatalf("outcomes: %v", codes)
 			}
-			a, _ := n.gateway.Availability("shoe")
+			a, _ := n.replica.Availability("shoe")
 			if a.Available != 0 || a.Held != 500 {
 				t.Fatalf("availability: %+v", a)
 			}
@@ -221,7 +221,7 @@ func TestOneKeyTakesOneUnit(t *testing.T) {
 			first++
 		}
 	}
-	if a, _ := n.gateway.Availability("shoe"); first != 1 || a.Held != 1 {
+	if a, _ := n.replica.Availability("shoe"); first != 1 || a.Held != 1 {
 		t.Fatalf("%d first answers, %d units held", first, a.Held)
 	}
 	if out := n.do(place("shoe", "other", "k")); out.Code != stock.IdempotencyKeyReused {

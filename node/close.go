@@ -1,0 +1,71 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// Drain ends the intake, waits until what was admitted is answered, flushes storage and closes the node. What ctx cuts short is answered as
+// unknown, or flushed after the next start.
+func (n *Node) Drain(ctx context.Context) error {
+	n.draining.Store(true)
+	n.server.Drain()
+	n.gateway.Drain()
+	n.awaitAnswers(ctx)
+	err := n.server.Shutdown(ctx)
+	return errors.Join(err, n.close(ctx))
+}
+
+func (n *Node) awaitAnswers(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for n.gateway.Pending() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// closeTimeout is how long Close waits for storage and connections.
+const closeTimeout = time.Second
+
+// Close closes the node without waiting for requests. It may be called after a failed Open and more than once.
+func (n *Node) Close() error {
+	n.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return n.close(ctx)
+}
+
+// close closes top-down what is open.
+func (n *Node) close(ctx context.Context) error {
+	n.closing.Do(func() {
+		var errs []error
+		if n.server != nil {
+			errs = append(errs, n.server.Shutdown(ctx), <-n.served)
+		}
+		for _, l := range []net.Listener{n.listeners.http, n.listeners.admin, n.listeners.peer} {
+			if l != nil { // nobody took it over
+				errs = append(errs, l.Close())
+			}
+		}
+		if n.flusher != nil {
+			errs = append(errs, n.flusher.Close(ctx))
+		}
+		if n.cluster != nil {
+			errs = append(errs, n.cluster.Close())
+		}
+		if n.system != nil {
+			n.system.Close()
+		}
+		if n.log != nil {
+			errs = append(errs, n.log.Close())
+		}
+		n.closeErr = errors.Join(errs...)
+	})
+	return n.closeErr
+}

@@ -1,0 +1,131 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"holdfast/api"
+	"holdfast/stock"
+)
+
+// Config says what a node is and within which bounds it works. Zero values take the defaults of DefaultConfig.
+type Config struct {
+	// NodeID names the node; DataDir is its directory, made when missing.
+	NodeID, DataDir string
+	// HTTP, Admin and Peer are the addresses to listen on; port 0 takes a free one.
+	HTTP, Admin, Peer string
+	// Insecure allows listeners that others can reach although neither keys nor TLS protect them.
+	Insecure bool
+
+	// Shards and Retention count only when the cluster is created.
+	Shards    int
+	Retention time.Duration
+	// Sink is "sqlite" or "none".
+	Sink string
+	// AdoptSink takes over a sink that another cluster wrote.
+	AdoptSink bool
+	// Refusals is "strict": a refusal rests on a leadership check. With one voter it always does.
+	Refusals string
+
+	// AcceptClock starts although the machine's clock is more than MaxClockSkew behind the log's time or MaxDowntime ahead of it.
+	AcceptClock               bool
+	MaxClockSkew, MaxDowntime time.Duration
+
+	// MaxPending bounds the requests of a shard in the actors' hands, MaxParked the parked orders of a SKU, ApplyBacklog the committed entries of
+	// a shard that wait in actors.
+	MaxPending, MaxParked, ApplyBacklog int
+	// The bounds of the front door; see api.Config.
+	MaxBodyBytes, MaxBatchBytes, MaxBodyMemoryBytes int64
+	MaxConns, MaxAdminConns                         int
+	BodyTimeout                                     time.Duration
+	// SnapshotBytes and SnapshotAge: a shard's snapshot is made when its log has grown by so much, or is so old and there is something new.
+	SnapshotBytes int64
+	SnapshotAge   time.Duration
+	// WALSegmentBytes is the length of a log segment; above WALSoftBytes of log no command is admitted, at WALHardBytes the node leaves.
+	WALSegmentBytes, WALSoftBytes, WALHardBytes int64
+	// DiskStallExit: a write or fsync that takes longer ends the node.
+	DiskStallExit time.Duration
+	// FlushBacklog is how many changed orders may wait for storage before readyz's detail and a metric say so; selling goes on.
+	FlushBacklog int64
+
+	Logger *slog.Logger
+	// Build is what /version shows.
+	Build api.Build
+}
+
+// DefaultConfig returns the defaults of holdfast serve.
+func DefaultConfig() Config {
+	return Config{
+		NodeID: "n1", DataDir: "holdfast-data", HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Peer: "127.0.0.1:8082",
+		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict",
+		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour,
+		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, ApplyBacklog: 64,
+		MaxBodyBytes: api.DefaultMaxBodyBytes, MaxBatchBytes: api.DefaultMaxBatchBytes, MaxBodyMemoryBytes: api.DefaultMaxBodyMemoryBytes,
+		MaxConns: api.DefaultMaxConns, MaxAdminConns: api.DefaultMaxAdminConns, BodyTimeout: api.DefaultBodyTimeout,
+		SnapshotBytes: 256 << 20, SnapshotAge: 10 * time.Minute,
+		WALSegmentBytes: 64 << 20, WALSoftBytes: 8 << 30, WALHardBytes: 10 << 30, DiskStallExit: 3 * time.Second,
+		FlushBacklog: 1_000_000, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// withDefaults fills in what is not set.
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	for _, f := range []struct{ v, to *string }{
+		{&c.NodeID, &d.NodeID}, {&c.DataDir, &d.DataDir}, {&c.HTTP, &d.HTTP}, {&c.Admin, &d.Admin}, {&c.Peer, &d.Peer},
+		{&c.Sink, &d.Sink}, {&c.Refusals, &d.Refusals},
+	} {
+		fill(f.v, *f.to)
+	}
+	for _, f := range []struct{ v, to *time.Duration }{
+		{&c.Retention, &d.Retention}, {&c.MaxClockSkew, &d.MaxClockSkew}, {&c.MaxDowntime, &d.MaxDowntime},
+		{&c.BodyTimeout, &d.BodyTimeout}, {&c.SnapshotAge, &d.SnapshotAge}, {&c.DiskStallExit, &d.DiskStallExit},
+	} {
+		fill(f.v, *f.to)
+	}
+	for _, f := range []struct{ v, to *int }{
+		{&c.Shards, &d.Shards}, {&c.MaxPending, &d.MaxPending}, {&c.MaxParked, &d.MaxParked}, {&c.ApplyBacklog, &d.ApplyBacklog},
+		{&c.MaxConns, &d.MaxConns}, {&c.MaxAdminConns, &d.MaxAdminConns},
+	} {
+		fill(f.v, *f.to)
+	}
+	for _, f := range []struct{ v, to *int64 }{
+		{&c.MaxBodyBytes, &d.MaxBodyBytes}, {&c.MaxBatchBytes, &d.MaxBatchBytes}, {&c.MaxBodyMemoryBytes, &d.MaxBodyMemoryBytes},
+		{&c.SnapshotBytes, &d.SnapshotBytes}, {&c.WALSegmentBytes, &d.WALSegmentBytes}, {&c.WALSoftBytes, &d.WALSoftBytes},
+		{&c.WALHardBytes, &d.WALHardBytes}, {&c.FlushBacklog, &d.FlushBacklog},
+	} {
+		fill(f.v, *f.to)
+	}
+	if c.Logger == nil {
+		c.Logger = d.Logger
+	}
+	return c
+}
+
+func fill[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// check refuses what cannot work before anything is touched.
+func (c *Config) check() error {
+	switch {
+	case c.Sink != "sqlite" && c.Sink != "none":
+		return fmt.Errorf("%w: sink %q is not in this version: sqlite or none", ErrConfig, c.Sink)
+	case c.Refusals != "strict":
+		return fmt.Errorf("%w: refusals %q: with one voter every refusal is strict", ErrConfig, c.Refusals)
+	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
+		return fmt.Errorf("%w: a bound is negative", ErrConfig)
+	case c.NodeID == "":
+		return fmt.Errorf("%w: the node has no id", ErrConfig)
+	}
+	for _, addr := range []string{c.HTTP, c.Admin, c.Peer} {
+		if err := api.CheckListenAddr(addr, c.Insecure); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package node
+
+import (
+	"holdfast/actors"
+	"holdfast/api"
+	"holdfast/stock"
+)
+
+// core is the node as the front door sees it.
+type core struct {
+	*actors.Gateway
+	n *Node
+}
+
+var _ api.Core = core{}
+
+// Availability returns what this node's replica published last, whoever leads.
+func (c core) Availability(sku string) (stock.Availability, bool) {
+	r := c.n.shardOf(stock.PartitionOf(sku)).replica.Load()
+	if r == nil {
+		return stock.Availability{}, false
+	}
+	return r.Availability(sku)
+}
+
+// Locate returns the shard that owns a SKU and the node that leads it.
+func (c core) Locate(sku string) (uint32, string) { return c.n.cluster.Locate(sku) }
+
+var _ actors.Router = (*Node)(nil)
+
+// Locate returns the replica that leads a partition's shard; nil when none on this node does.
+func (n *Node) Locate(p stock.Partition) *actors.Replica {
+	r := n.shardOf(p).replica.Load()
+	if r == nil || r.Term() == 0 {
+		return nil
+	}
+	return r
+}
+
+// Replicas returns the replicas of this node.
+func (n *Node) Replicas() []*actors.Replica {
+	var rs []*actors.Replica
+	for _, s := range n.shards {
+		if r := s.replica.Load(); r != nil {
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+func (n *Node) shardOf(p stock.Partition) *shard { return n.shards[n.cluster.ShardOf(p).ID()-1] }

@@ -1,0 +1,11 @@
+// Package node is the one wiring script: it opens a node bottom-up, from the data directory to the listeners, and closes it top-down. Serve, the
+// demo, the benchmark and tests all go through it.
+//
+// It promises that Open returns a node that serves, or an error that says what to do about it, and that Drain answers what was admitted and flushes
+// what can be flushed before anything closes.
+//
+// It assumes that the data directory belongs to this process alone; the log's lock holds it to that.
+//
+// Files: config.go what can be set; node.go open, drain, close; datadir.go the data directory's identity; shard.go and core.go join actors, cluster,
+// storage and api, which do not know each other; health.go readiness; observe.go metrics of the log and the process; errors.go errors and exit codes.
+package node

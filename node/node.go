@@ -1,0 +1,238 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"holdfast/actors"
+	"holdfast/api"
+	"holdfast/cluster"
+	"holdfast/cluster/placement"
+	"holdfast/stock"
+	"holdfast/storage"
+	"holdfast/wal"
+)
+
+// Node is one node that serves.
+type Node struct {
+	cfg       Config
+	id        identity
+	clusterID [16]byte
+	registry  *prometheus.Registry
+
+	listeners struct{ http, admin, peer net.Listener }
+	addrs     Addrs
+	log       *wal.Log
+	system    *actors.System
+	gateway   *actors.Gateway
+	cluster   *cluster.Cluster
+	shards    []*shard // by id, from 1
+	flusher   *storage.Flusher
+	server    *api.Server
+	served    chan error
+
+	draining atomic.Bool
+	fatal    chan error
+	closing  sync.Once
+	closeErr error
+}
+
+// Addrs are the addresses really bound.
+type Addrs struct{ HTTP, Admin, Peer string }
+
+// Open opens a node bottom-up and returns when it is ready: recovered, every shard led and open. What was opened is closed again on an error;
+// ExitCode tells what kind it is.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, registry: newRegistry(), fatal: make(chan error, 1), served: make(chan error, 1)}
+	for _, step := range []func() error{n.openDir, n.listen, n.openLog, n.openShards, n.openStorage, n.openAPI} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	if err := n.awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+func (n *Node) openDir() (err error) {
+	n.id, n.clusterID, err = claim(&n.cfg)
+	return err
+}
+
+func (n *Node) listen() error {
+	for _, l := range []struct {
+		flag, addr string
+		to         *net.Listener
+	}{
+		{"http", n.cfg.HTTP, &n.listeners.http}, {"admin", n.cfg.Admin, &n.listeners.admin}, {"peer", n.cfg.Peer, &n.listeners.peer},
+	} {
+		ln, err := net.Listen("tcp", l.addr)
+		if err != nil {
+			return fmt.Errorf("%w on --%s %s: %w", ErrListen, l.flag, l.addr, err)
+		}
+		*l.to = ln
+	}
+	n.addrs = Addrs{
+		HTTP: n.listeners.http.Addr().String(), Admin: n.listeners.admin.Addr().String(), Peer: n.listeners.peer.Addr().String(),
+	}
+	return nil
+}
+
+func (n *Node) openLog() (err error) {
+	n.log, err = wal.Open(wal.Config{
+		Dir: filepath.Join(n.cfg.DataDir, "wal"), ClusterID: n.clusterID, SegmentBytes: n.cfg.WALSegmentBytes,
+		SoftBytes: n.cfg.WALSoftBytes, HardBytes: n.cfg.WALHardBytes, StallExit: n.cfg.DiskStallExit,
+		OnFatal: n.fail, Logger: n.cfg.Logger, Observer: newLogMetrics(n.registry),
+	})
+	return err
+}
+
+func (n *Node) openShards() (err error) {
+	n.system = actors.Start(actors.Config{Logger: n.cfg.Logger, Registerer: n.registry})
+	for id := range n.id.Shards {
+		n.shards = append(n.shards, &shard{id: uint32(id + 1)})
+	}
+	peer := n.listeners.peer
+	n.listeners.peer = nil // the cluster closes it, also when it fails
+	n.cluster, err = cluster.Open(cluster.Config{
+		NodeID: n.cfg.NodeID, ClusterID: n.clusterID, Dir: filepath.Join(n.cfg.DataDir, "snapshots"), Shards: n.id.Shards, Listener: peer,
+		Groups:     func(id uint32) cluster.GroupLog { return n.log.Group(id) },
+		NewMachine: n.newMachine, OnFault: n.shardFault, Logger: n.cfg.Logger, Registerer: n.registry,
+		Timing: cluster.Timing{SnapshotAge: n.cfg.SnapshotAge}, Bounds: cluster.Bounds{SnapshotBytes: n.cfg.SnapshotBytes},
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range n.shards {
+		s.group = n.cluster.Shard(s.id)
+	}
+	n.gateway = n.system.NewGateway(n, func() string {
+		if n.log.OverSoftBound() {
+			return "wal-soft-bytes"
+		}
+		return ""
+	})
+	return nil
+}
+
+// newMachine makes the actors of a shard's replica; it is called again after a fault.
+func (n *Node) newMachine(s *cluster.Shard) (cluster.Machine, error) {
+	settings := stock.DefaultSettings()
+	settings.RetentionMS = n.cfg.Retention.Milliseconds()
+	r, err := n.system.NewReplica(actors.ReplicaConfig{
+		Shard: s.ID(), Log: s, Init: stock.Init{Partitions: n.partitions(s.ID()), Settings: settings},
+		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, ApplyBacklog: n.cfg.ApplyBacklog,
+		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
+		OnFault: func(index uint64, err error) {
+			if errors.Is(err, actors.ErrClock) {
+				n.fail(err)
+				return
+			}
+			s.Fail(index, err)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.shards[s.ID()-1].replica.Store(r)
+	return machine{r}, nil
+}
+
+// partitions returns those of a shard. They are written into the first entry of its log and never change.
+func (n *Node) partitions(id uint32) (owned []stock.Partition) {
+	for p, owner := range placement.Partitions(n.id.Shards) {
+		if owner == id {
+			owned = append(owned, stock.Partition(p))
+		}
+	}
+	return owned
+}
+
+func (n *Node) shardFault(id uint32, err error) {
+	n.cfg.Logger.Error("a replica is out of its group", "shard", id, "error", err)
+}
+
+// fail ends the node: whoever runs it reads Fatal.
+func (n *Node) fail(err error) {
+	select {
+	case n.fatal <- err:
+	default:
+	}
+}
+
+func (n *Node) openStorage() (err error) {
+	shards := make([]storage.Shard, len(n.shards))
+	for i, s := range n.shards {
+		shards[i] = storage.Shard{ID: s.id, Source: s}
+	}
+	n.flusher, err = storage.Open(storage.Config{
+		Sink: n.cfg.Sink, Path: filepath.Join(n.cfg.DataDir, "orders.db"), ClusterID: n.id.ClusterID, AdoptSink: n.cfg.AdoptSink,
+		Shards: shards, Term: func(id uint32) uint64 { return n.cluster.Shard(id).Term() }, BacklogOrders: n.cfg.FlushBacklog,
+		Registerer: n.registry, Logger: n.cfg.Logger,
+	})
+	return err
+}
+
+func (n *Node) openAPI() (err error) {
+	n.server, err = api.New(api.Config{
+		Core: core{n.gateway, n}, Health: n, Registry: n.registry, Build: n.cfg.Build, Logger: n.cfg.Logger,
+		MaxBodyBytes: n.cfg.MaxBodyBytes, MaxBatchBytes: n.cfg.MaxBatchBytes, MaxBodyMemoryBytes: n.cfg.MaxBodyMemoryBytes,
+		BodyTimeout: n.cfg.BodyTimeout, MaxConns: n.cfg.MaxConns, MaxAdminConns: n.cfg.MaxAdminConns,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	public, admin := n.listeners.http, n.listeners.admin
+	n.listeners.http, n.listeners.admin = nil, nil // the server closes them
+	go func() { n.served <- n.server.Serve(public, admin) }()
+	return nil
+}
+
+// awaitReady waits until the actors of every shard have opened, which they do once all of the log is applied.
+func (n *Node) awaitReady(ctx context.Context) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		waiting := ""
+		for _, c := range n.Ready() {
+			if !c.OK && !c.Advisory {
+				waiting = c.Name + ": " + c.Detail
+				break
+			}
+		}
+		if waiting == "" {
+			return nil
+		}
+		for _, s := range n.shards {
+			if err := s.group.Fault(); errors.Is(err, cluster.ErrEntryFailed) {
+				return err
+			}
+		}
+		select {
+		case <-tick.C:
+		case err := <-n.fatal:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("node: not ready, %s: %w", waiting, ctx.Err())
+		}
+	}
+}
+
+// Addrs returns the addresses really bound.
+func (n *Node) Addrs() Addrs { return n.addrs }
+
+// Fatal yields an error when the node cannot go on: the disk failed or stalled. Close it then and end the process.
+func (n *Node) Fatal() <-chan error { return n.fatal }

@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+
+	"holdfast/actors"
+	"holdfast/cluster"
+	"holdfast/stock"
+	"holdfast/storage"
+)
+
+// shard joins what one shard is on this node: the replica of its actors, which may be replaced after a fault, and its raft group.
+type shard struct {
+	id      uint32
+	replica atomic.Pointer[actors.Replica]
+	group   *cluster.Shard
+}
+
+var _ storage.Source = (*shard)(nil)
+
+// Changes asks the replica that serves now.
+func (s *shard) Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error) {
+	r := s.replica.Load()
+	if r == nil {
+		return stock.Changes{}, cluster.ErrDown
+	}
+	return r.Changes(ctx, since, limit)
+}
+
+// Flushed tells the replica that serves now.
+func (s *shard) Flushed(index uint64) {
+	if r := s.replica.Load(); r != nil {
+		r.Flushed(index)
+	}
+}
+
+// machine is a replica as raft sees it.
+type machine struct {
+	*actors.Replica
+}
+
+var _ cluster.Machine = machine{}
+
+// Apply hands entries over one by one.
+func (m machine) Apply(entries []cluster.Entry) error {
+	for _, e := range entries {
+		if err := m.Replica.Apply(e.Index, e.Term, e.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Snapshot returns a cut.
+func (m machine) Snapshot() (cluster.Cut, error) {
+	c, err := m.Replica.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return &cut{c}, nil
+}
+
+// cut holds a state until it is released; the pages it shares with the ledgers are then the ledgers' alone.
+type cut struct{ state *stock.Cut }
+
+// WriteTo writes the state.
+func (c *cut) WriteTo(w io.Writer) (int64, error) { return c.state.WriteTo(w) }
+
+// Release lets go of the state.
+func (c *cut) Release() { c.state = nil }
