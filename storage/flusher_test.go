@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +22,7 @@ type memory struct {
 	writes   []time.Time
 	rows     int
 	fail     error
-	hang     chan struct{}
+	hang     bool
 }
 
 var (
@@ -39,15 +41,15 @@ func (m *memory) Connect(context.Context, uint32) (Session, uint64, error) {
 
 func (m *memory) Write(ctx context.Context, b Batch) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.writes = append(m.writes, time.Now())
-	if m.hang != nil {
-		select {
-		case <-m.hang:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	hang := m.hang
+	m.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return ctx.Err()
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.fail != nil {
 		return m.fail
 	}
@@ -66,6 +68,31 @@ func (m *memory) set(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fail = err
+}
+
+func (m *memory) at() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.index
+}
+
+func (m *memory) written() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows
+}
+
+// tries returns when each transaction was tried.
+func (m *memory) tries() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.writes)
+}
+
+func (m *memory) connected() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.connects
 }
 
 // inBubble opens a flusher with default pacing on a sink in memory, in virtual time.
@@ -88,8 +115,8 @@ func inBubble(t *testing.T, change func(*Config), test func(t *testing.T, f *Flu
 		test(t, f, m, sink)
 		sink.set(nil)
 		mustClose(t, f)
-		if sink.index != m.at() {
-			t.Errorf("sink at %d after closing, want %d", sink.index, m.at())
+		if sink.at() != m.at() {
+			t.Errorf("sink at %d after closing, want %d", sink.at(), m.at())
 		}
 	})
 }
@@ -107,9 +134,9 @@ func TestBackoffGrowsAndEnds(t *testing.T) {
 		settle(time.Second)
 		sink.set(errDisk)
 		m.changeAt(time.Now(), 10)
-		before, began := len(sink.writes), time.Now()
+		before, began := len(sink.tries()), time.Now()
 		settle(20 * time.Second)
-		tries := sink.writes[before:]
+		tries := sink.tries()[before:]
 		for i := 1; i < len(tries); i++ {
 			want := min(50*time.Millisecond<<(i-1), 2*time.Second)
 			if gap := tries[i].Sub(tries[i-1]); gap != want {
@@ -128,36 +155,36 @@ func TestBackoffGrowsAndEnds(t *testing.T) {
 		if s := f.Status()[0]; s.Err != nil || s.LagOrders != 0 || s.LagMS != 0 || s.Index != m.at() {
 			t.Errorf("status %+v after the disk came back", s)
 		}
-		if sink.connects < len(tries) {
-			t.Errorf("%d connects for %d failures: the cursor must be read again after each", sink.connects, len(tries))
+		if sink.connected() < len(tries) {
+			t.Errorf("%d connects for %d failures: the cursor must be read again after each", sink.connected(), len(tries))
 		}
 	})
 }
 
 func TestIdleShardsAreLeftAloneUntilKicked(t *testing.T) {
-	reads := 0
+	var reads atomic.Int64
 	inBubble(t, func(c *Config) {
-		c.Shards[0].Source = spy{c.Shards[0].Source.(*model), func(uint64) { reads++ }}
+		c.Shards[0].Source = spy{c.Shards[0].Source.(*model), func(uint64) { reads.Add(1) }}
 	}, func(t *testing.T, f *Flusher, m *model, sink *memory) {
 		settle(10 * time.Second)
-		before := reads
+		before := reads.Load()
 		settle(10 * time.Second)
-		if n := reads - before; n < 19 || n > 21 {
+		if n := reads.Load() - before; n < 19 || n > 21 {
 			t.Errorf("an idle shard was looked at %d times in 10 s, want 20", n)
 		}
 		m.change(1)
 		f.Kick()
 		settle(51 * time.Millisecond)
-		if sink.index != m.at() {
+		if sink.at() != m.at() {
 			t.Error("not flushed one poll interval after a kick")
 		}
-		before = len(sink.writes)
+		tries := len(sink.tries())
 		for range 1000 {
 			m.change(1)
 			f.Kick()
 			settle(time.Millisecond)
 		}
-		if n := len(sink.writes) - before; n > 21 {
+		if n := len(sink.tries()) - tries; n > 21 {
 			t.Errorf("%d transactions in a second of 1,000 kicks, want 20", n)
 		}
 	})
@@ -168,10 +195,10 @@ func TestAShardBehindDoesNotPause(t *testing.T) {
 		settle(time.Second)
 		m.change(500)
 		settle(500 * time.Millisecond)
-		before := len(sink.writes)
+		before := len(sink.tries())
 		settle(100 * time.Millisecond)
-		if sink.index != m.at() || before < 50 {
-			t.Errorf("at %d of %d after %d transactions", sink.index, m.at(), before)
+		if sink.at() != m.at() || before < 50 {
+			t.Errorf("at %d of %d after %d transactions", sink.at(), m.at(), before)
 		}
 	})
 }
@@ -229,7 +256,7 @@ func TestMetricsCount(t *testing.T) {
 		settle(time.Second)
 		have := gather(t, registry)
 		for name, want := range map[string]float64{
-			"orders_total": float64(sink.rows), "batches_total": 2, "write_seconds": 2, "index": float64(m.at() - 1), "failing": 1, "backlog_full": 0,
+			"orders_total": float64(sink.written()), "batches_total": 2, "write_seconds": 2, "index": float64(m.at() - 1), "failing": 1, "backlog_full": 0,
 		} {
 			if got := have["holdfast_storage_"+name]; got != want {
 				t.Errorf("%s is %v, want %v", name, got, want)
@@ -271,7 +298,7 @@ func TestAFailingSourceIsAskedAgain(t *testing.T) {
 		m.breakWith(nil)
 		m.change(10)
 		settle(3 * time.Second)
-		if s := f.Status()[0]; s.Err != nil || sink.index != m.at() {
+		if s := f.Status()[0]; s.Err != nil || sink.at() != m.at() {
 			t.Errorf("status %+v", s)
 		}
 	})
@@ -283,8 +310,8 @@ func TestCloseFlushesWhatIsLeft(t *testing.T) {
 		m.change(200)
 		began := time.Now()
 		mustClose(t, f)
-		if sink.index != m.at() || time.Since(began) > 0 {
-			t.Errorf("closed at %d of %d after %v", sink.index, m.at(), time.Since(began))
+		if sink.at() != m.at() || time.Since(began) > 0 {
+			t.Errorf("closed at %d of %d after %v", sink.at(), m.at(), time.Since(began))
 		}
 		mustClose(t, f) // once more: the same answer
 	})
@@ -293,10 +320,7 @@ func TestCloseFlushesWhatIsLeft(t *testing.T) {
 func TestCloseEndsWithItsContext(t *testing.T) {
 	for _, hang := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			m, sink := newModel(1, 1), &memory{fail: errDisk}
-			if hang {
-				sink.hang = make(chan struct{})
-			}
+			m, sink := newModel(1, 1), &memory{fail: errDisk, hang: hang}
 			c, err := Config{Shards: []Shard{{1, m}}, Term: func(uint32) uint64 { return 1 }}.withDefaults()
 			if err != nil {
 				t.Fatal(err)
@@ -306,14 +330,14 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			settle(time.Minute)
-			began, tries := time.Now(), len(sink.writes)
+			began, tries := time.Now(), len(sink.tries())
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			err = f.Close(ctx)
 			if !errors.Is(err, ErrNotFlushed) || time.Since(began) > 1100*time.Millisecond {
 				t.Errorf("hang %t: %v after %v", hang, err, time.Since(began))
 			}
-			if n := len(sink.writes) - tries; !hang && (n < 3 || n > 10) {
+			if n := len(sink.tries()) - tries; !hang && (n < 3 || n > 10) {
 				t.Errorf("%d tries in the last second", n)
 			}
 		})

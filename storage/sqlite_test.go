@@ -240,6 +240,9 @@ func TestStaleVersionNeverOverwrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	older.UpTo = newer.UpTo
+	same := newer.Orders[0]
+	same.Qty += 1000
+	older.Orders = append(older.Orders, same)
 	if err := s.Write(t.Context(), Batch{Term: 1, Since: newer.UpTo, Changes: older}); err != nil {
 		t.Fatal(err)
 	}
@@ -361,6 +364,24 @@ func TestDeletedDirectoryIsNoticedAndRefilled(t *testing.T) {
 			requireSame(t, path, m)
 			mustClose(t, f)
 		})
+	}
+}
+
+// A commit into a file that lost its name does not count.
+func TestACommitNobodyCouldReadIsAnError(t *testing.T) {
+	for _, suffix := range []string{"", "-wal"} {
+		path, m := dbPath(t), newModel(22, 1)
+		s, _ := session(t, config(path, m))
+		changes, err := m.Changes(t.Context(), 0, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+suffix, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Write(t.Context(), Batch{Term: 1, Changes: changes}); !errors.Is(err, ErrSinkGone) {
+			t.Errorf("write without %q: %v, want ErrSinkGone", suffix, err)
+		}
 	}
 }
 
