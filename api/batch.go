@@ -22,6 +22,9 @@ func (x *exchange) placeBatch() *problem {
 	if p != nil {
 		return p
 	}
+	if !x.claim(int64(len(items)) * maxProblemBytes) {
+		return &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundMemory}}
+	}
 	outcomes := x.askAll(placements(items, x.caller(), retry))
 	x.timing()
 	x.out = append(x.out, `{"results":[`...)

@@ -30,7 +30,7 @@ func (x *exchange) body(limit int64, empty bool) ([]byte, *problem) {
 	case n == 0:
 		return nil, nil
 	case !x.claim(n):
-		return nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: "max-body-memory"}, closes: true}
+		return nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundMemory}, closes: true}
 	}
 	if int64(cap(x.in)) < n {
 		x.in = make([]byte, n)
@@ -58,7 +58,7 @@ func (x *exchange) readUntil(t time.Time) {
 	}
 }
 
-// claim takes n bytes of the memory for bodies; they are given back when the exchange ends.
+// claim takes n bytes of the memory for bodies and answers; they are given back when the exchange ends.
 func (x *exchange) claim(n int64) bool {
 	if x.s.bodyMemory.Add(n) > x.s.cfg.MaxBodyMemoryBytes {
 		x.s.bodyMemory.Add(-n)

@@ -36,7 +36,8 @@ type Config struct {
 	// MaxBodyBytes bounds a body (413 body_too_large), MaxBatchBytes that of a batch, MaxBatchItems its orders (413 batch_too_large).
 	MaxBodyBytes, MaxBatchBytes int64
 	MaxBatchItems               int
-	// MaxBodyMemoryBytes bounds the bodies and answers of all requests under way together (503 overloaded, max-body-memory).
+	// MaxBodyMemoryBytes bounds the bodies of all requests under way together, and the answers to batches at 1 KiB an order (503 overloaded,
+	// max-body-memory).
 	MaxBodyMemoryBytes int64
 	// BodyTimeout bounds the arrival of a body (408 body_timeout), HeaderTimeout that of a head.
 	BodyTimeout, HeaderTimeout time.Duration
@@ -70,6 +71,11 @@ const (
 	MaxHeaderBytes = 16 << 10
 	// MaxTimeout is the longest deadline a request may ask for.
 	MaxTimeout = 60 * time.Second
+	// The names of the bounds that a request can run into, which are those of their flags.
+	boundMemory     = "max-body-memory"
+	boundConns      = "max-conns"
+	boundAdminConns = "max-admin-conns"
+
 	// answerTimeout is how long a caller may take to read its answer.
 	answerTimeout = 15 * time.Second
 )

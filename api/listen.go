@@ -40,6 +40,12 @@ type boundedListener struct {
 	open    atomic.Int64
 	max     int64
 	metrics *listenerMetrics
+	// full is the answer to one connection too many.
+	full []byte
+}
+
+func newBoundedListener(l net.Listener, most int, bound string, m *listenerMetrics) *boundedListener {
+	return &boundedListener{Listener: l, max: int64(most), metrics: m, full: tooManyConns(bound)}
 }
 
 func (l *boundedListener) Accept() (net.Conn, error) {
@@ -54,21 +60,22 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		l.open.Add(-1)
 		l.metrics.refused.Inc()
-		turnAway(c)
+		l.turnAway(c)
 	}
 }
 
-var tooManyConns = func() []byte {
-	body := appendProblem(nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: "max-conns"}}, "")
+// tooManyConns is a whole answer: nobody has read the request it answers.
+func tooManyConns(bound string) []byte {
+	body := appendProblem(nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: bound}}, "")
 	head := "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: "
 	return append([]byte(head+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
-}()
+}
 
 // turnAway never waits: a fresh connection has room for the answer, and one that has not is closed without.
-func turnAway(c net.Conn) {
+func (l *boundedListener) turnAway(c net.Conn) {
 	if c.SetWriteDeadline(time.Now().Add(50*time.Millisecond)) == nil {
 		// The caller may be gone; there is nobody to tell.
-		_, _ = c.Write(tooManyConns)
+		_, _ = c.Write(l.full)
 	}
 	_ = c.Close()
 }

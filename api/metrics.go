@@ -68,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 	for _, name := range []string{publicName, adminName} {
 		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name)}
 	}
-	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes of bodies held by requests under way.")), bodyMemory)
+	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers.")), bodyMemory)
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining,
 		connections, refused, memory} {
 		if err := reg.Register(c); err != nil {

@@ -50,7 +50,8 @@ func (x *exchange) version() *problem {
 // ready answers GET /readyz, with every check when verbose. A node that is not ready answers with a problem that names what fails.
 func (x *exchange) ready() *problem {
 	checks := x.s.cfg.Health.Ready()
-	if x.s.draining.Load() {
+	named := func(c Check) bool { return c.Name == "draining" }
+	if x.s.draining.Load() && !slices.ContainsFunc(checks, named) {
 		checks = append([]Check{{Name: "draining", Detail: "this node is going down"}}, checks...)
 	}
 	fails := func(c Check) bool { return !c.OK && !c.Advisory }

@@ -27,7 +27,7 @@ type Server struct {
 	admin   *router
 	// servers are the public and the admin http.Server.
 	servers [2]*http.Server
-	// bodyMemory is what the bodies of requests under way take. Invariant: 0 <= bodyMemory, and claims above MaxBodyMemoryBytes are refused.
+	// bodyMemory is what the bodies of requests under way take, and the answers to batches. Invariant: 0 <= bodyMemory, and claims above MaxBodyMemoryBytes are refused.
 	bodyMemory atomic.Int64
 	draining   atomic.Bool
 }
@@ -77,8 +77,8 @@ func (s *Server) Admin() http.Handler { return s.admin }
 // Serve answers on both listeners and closes them. It returns nil after Shutdown, and otherwise when one of them fails, having shut the other.
 func (s *Server) Serve(public, admin net.Listener) error {
 	listeners := []net.Listener{
-		&boundedListener{Listener: public, max: int64(s.cfg.MaxConns), metrics: s.metrics.listeners[publicName]},
-		&boundedListener{Listener: admin, max: int64(s.cfg.MaxAdminConns), metrics: s.metrics.listeners[adminName]},
+		newBoundedListener(public, s.cfg.MaxConns, boundConns, s.metrics.listeners[publicName]),
+		newBoundedListener(admin, s.cfg.MaxAdminConns, boundAdminConns, s.metrics.listeners[adminName]),
 	}
 	errs := make([]error, len(listeners))
 	var wg sync.WaitGroup

@@ -345,6 +345,10 @@ func TestBodyMemoryBound(t *testing.T) {
 		if r.StatusCode != 503 || !strings.Contains(body, `"bound":"max-body-memory"`) {
 			t.Errorf("%d %s", r.StatusCode, body)
 		}
+		batch := `{"orders":[` + strings.Repeat(`{"key":"k","sku":"s","user":"u"},`, 9) + `{"key":"k","sku":"s","user":"u"}]}`
+		if m := w.want(w.public(batching, batch), 503, "overloaded"); m["bound"] != "max-body-memory" || w.core.Calls() != 0 {
+			t.Errorf("a batch whose answer has no room: %v", m)
+		}
 		slow.Close()
 		synctest.Wait()
 		if got := w.counter("body_memory_bytes"); got != 0 {
