@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -93,6 +94,18 @@ func (c *boundedConn) Close() error {
 		c.of.metrics.open.Dec()
 	})
 	return c.Conn.Close()
+}
+
+// ownAnswer follows the status line of an answer that net/http gives by itself, to a head it cannot read; no answer of ours looks like it.
+var ownAnswer = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
+
+// Write counts the answers that no handler sees, for no bad input may go uncounted.
+func (c *boundedConn) Write(b []byte) (int, error) {
+	const status = len("HTTP/1.1 ")
+	if len(b) > status && (b[status] == '4' || b[status] == '5') && bytes.Contains(b[:min(len(b), 160)], ownAnswer) {
+		c.of.metrics.malformed.Inc()
+	}
+	return c.Conn.Write(b)
 }
 
 // CloseWrite lets net/http end its side first, so that a caller still sending gets to read the answer.

@@ -25,8 +25,9 @@ type metrics struct {
 
 // listenerMetrics count the connections of one listener.
 type listenerMetrics struct {
-	open    prometheus.Gauge
-	refused prometheus.Counter
+	open      prometheus.Gauge
+	refused   prometheus.Counter
+	malformed prometheus.Counter
 }
 
 // latencyBuckets reach from a refusal in memory to the longest deadline.
@@ -65,12 +66,14 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts(named("connections", "Open connections, by listener.")), []string{"listener"})
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts(named("connections_refused_total",
 		"Connections beyond the bound, answered overloaded and closed, by listener.")), []string{"listener"})
+	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(named("malformed_heads_total",
+		"Requests whose head could not be read or was too long, answered in plain text, by listener.")), []string{"listener"})
 	for _, name := range []string{publicName, adminName} {
-		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name)}
+		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name)}
 	}
 	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers.")), bodyMemory)
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining,
-		connections, refused, memory} {
+		connections, refused, malformed, memory} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -149,6 +149,8 @@ func TestBadInputOnTheWire(t *testing.T) {
 		{"no length", orderHead + "\r\n", 400, "malformed_json"},
 		{"a negative length", orderHead + "Content-Length: -1\r\n\r\n", 400, ""},
 		{"too long a head", orderHead + "X-Pad: " + long(MaxHeaderBytes+5000) + "\r\n\r\n", 431, ""},
+		{"another transfer encoding", orderHead + "Transfer-Encoding: gzip\r\n\r\n", 501, ""},
+		{"another HTTP", "GET /livez HTTP/3.0\r\nHost: h\r\n\r\n", 505, ""},
 		{"no HTTP", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, ""},
 		{"no host", "GET /livez HTTP/1.1\r\n\r\n", 400, ""},
 		{"a broken escape", "GET /v1/skus/%zz/availability HTTP/1.1\r\nHost: h\r\n\r\n", 400, ""},
@@ -172,6 +174,9 @@ func TestBadInputOnTheWire(t *testing.T) {
 				}
 				if w.core.Calls() != 0 {
 					t.Error("the core was asked")
+				}
+				if w.counter("malformed_heads_total", "listener", "public")+w.counter("problems_total") != 1 {
+					t.Error("no counter moved, or two")
 				}
 				w.alive(t)
 			})
