@@ -297,7 +297,7 @@ func TestLeadershipSignalsMayBeDropped(t *testing.T) {
 		}()
 		start := time.Now()
 		eventually(t, "it leads", func() bool { return s.Leads(s.Term()) })
-		time.Sleep(11 * time.Minute) // Virtual: one look of the ticker.
+		pass(11 * time.Minute) // Virtual: one look of the ticker.
 		term, m := s.Term(), g.machine(2)
 		if told := m.told(); !slices.Equal(told, []string{fmt.Sprint("lead ", term)}) {
 			t.Fatalf("after %v of polling the machine was told %v", time.Since(start), told)
@@ -308,7 +308,7 @@ func TestLeadershipSignalsMayBeDropped(t *testing.T) {
 			t.Errorf("outcome of a proposal that the log refused: %v", err)
 		}
 		eventually(t, "another term", func() bool { return s.Term() > term && s.Leads(s.Term()) })
-		time.Sleep(11 * time.Minute)
+		pass(11 * time.Minute)
 		want := []string{fmt.Sprint("lead ", term), fmt.Sprint("follow ", term), fmt.Sprint("lead ", s.Term())}
 		if told := m.told(); !slices.Equal(told, want) {
 			t.Errorf("the machine was told %v, want %v", told, want)

@@ -100,7 +100,7 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 		_, source.err = io.Copy(io.Discard, r) // The end of the file is verified too.
 	}
 	if source.err != nil && !errors.Is(source.err, io.EOF) {
-		err = errors.Join(source.err, err)
+		err = source.err // The cause of whatever the machine said.
 	}
 	if err == nil {
 		return nil

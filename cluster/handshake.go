@@ -46,13 +46,13 @@ const (
 	// The rest is never sent: who does not speak the protocol gets no answer.
 	verdictMagic
 	verdictMalformed
-	verdictTimeout
+	verdictIncomplete
 	verdictLimit
 	verdictFrame
 )
 
 var verdictNames = [...]string{
-	"accepted", "version", "cluster", "stream", "magic", "malformed", "timeout", "limit", "frame",
+	"accepted", "version", "cluster", "stream", "magic", "malformed", "incomplete", "limit", "frame",
 }
 
 // String returns the verdict's name in metrics.
@@ -86,13 +86,13 @@ func readPeerHead(r io.Reader, cluster [16]byte) (peerHead, verdict) {
 	var h peerHead
 	var b [peerHeadBytes + maxNodeIDBytes]byte
 	if _, err := io.ReadFull(r, b[:4]); err != nil {
-		return h, verdictTimeout
+		return h, verdictIncomplete
 	}
 	if string(b[:4]) != peerMagic {
 		return h, verdictMagic
 	}
 	if _, err := io.ReadFull(r, b[4:peerHeadBytes]); err != nil {
-		return h, verdictTimeout
+		return h, verdictIncomplete
 	}
 	if b[4] != peerVersion {
 		return h, verdictVersion
@@ -103,7 +103,7 @@ func readPeerHead(r io.Reader, cluster [16]byte) (peerHead, verdict) {
 	}
 	node := b[peerHeadBytes : peerHeadBytes+named]
 	if _, err := io.ReadFull(r, node); err != nil {
-		return h, verdictTimeout
+		return h, verdictIncomplete
 	}
 	if crc32.Update(crc32.Checksum(b[:28], castagnoli), castagnoli, node) != binary.LittleEndian.Uint32(b[28:]) {
 		return h, verdictMalformed

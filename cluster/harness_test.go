@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // eventually polls until ok, in real or in virtual time.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ticker, deadline := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
 	defer ticker.Stop()
@@ -39,6 +39,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
 
 // memLog is a GroupLog in memory that behaves as one on disk: it refuses gaps, and it can be made to block or to fail.
 type memLog struct {
@@ -192,6 +195,7 @@ type recorder struct {
 	// onSnapshot, if any, is asked before a cut is made.
 	onSnapshot func() error
 	onClose    func()
+	forget     bool // the commands, for benchmarks
 
 	mu      sync.Mutex
 	state   []string // the data of every command, in order
@@ -216,7 +220,7 @@ func (m *recorder) Apply(entries []Entry) error {
 			return fmt.Errorf("entry %d after %d", e.Index, m.last)
 		}
 		m.last = e.Index
-		if e.Data != nil {
+		if e.Data != nil && !m.forget {
 			m.state = append(m.state, string(e.Data))
 		}
 	}
@@ -231,8 +235,12 @@ func (m *recorder) Snapshot() (Cut, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := binary.LittleEndian.AppendUint64(nil, m.last)
-	return cutBytes(append(b, strings.Join(m.state, "\n")...)), nil
+	return cutOf(m.last, m.state...), nil
+}
+
+func cutOf(last uint64, state ...string) cutBytes {
+	b := binary.LittleEndian.AppendUint64(nil, last)
+	return append(b, strings.Join(state, "\n")...)
 }
 
 type cutBytes []byte
@@ -299,7 +307,7 @@ func (m *recorder) leads() bool {
 
 // rig is one node over memory, whose parts outlive the node.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	net      *memNet
 	fs       *memFS
 	logs     map[uint32]*memLog
@@ -310,7 +318,7 @@ type rig struct {
 	cluster  *Cluster
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	return &rig{t: t, net: newMemNet(), fs: newMemFS(), logs: make(map[uint32]*memLog), machines: make(map[uint32][]*recorder)}
 }
 

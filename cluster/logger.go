@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -34,7 +36,18 @@ func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
 	case msg == electionWarning:
 		to = slog.LevelInfo
 	}
-	l.to.Log(context.Background(), to, l.name+": "+msg, args...)
+	l.to.Log(context.Background(), to, l.name+": "+msg, formatted(args)...)
+}
+
+// formatted replaces values that hclog would format by their text.
+func formatted(args []any) []any {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if f, ok := arg.(hclog.Format); ok && len(f) > 0 {
+			out[i] = fmt.Sprintf(fmt.Sprint(f[0]), f[1:]...)
+		}
+	}
+	return out
 }
 
 // Trace is dropped.

@@ -13,7 +13,8 @@ type Entry struct {
 // which are called by the shard's leadership watcher.
 type Machine interface {
 	// Apply takes committed entries in log order and returns before they are applied; it blocks while too many wait (rule R13).
-	// An error is final: the shard stops and the entry is named (rules R1, R17).
+	// An error is final: the shard stops and the entry is named (rules R1, R17). One with a method EntryIndex() uint64 says which entry it is
+	// about; otherwise the batch is named.
 	Apply(entries []Entry) error
 	// Snapshot returns a consistent cut at the position of the last entry given to Apply, without stopping orders (rule R23).
 	Snapshot() (Cut, error)
@@ -24,7 +25,8 @@ type Machine interface {
 	// Follow says that this replica does not lead (any more): everything admitted in terms up to T is closed.
 	Follow(term uint64)
 	// Close stops the machine; whoever still waits is told that the outcome is unknown, or that nothing was executed. Called once, after raft's
-	// group has been shut down, before a new machine takes its place (rule R17).
+	// group has been shut down, before a new machine takes its place (rule R17). When another call of the machine does not return in
+	// Config.StopGrace after the shut-down, Close comes beside it and must make it return.
 	Close()
 }
 

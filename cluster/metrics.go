@@ -70,7 +70,7 @@ func (m *metrics) register(to prometheus.Registerer, withRaft bool) error {
 		return nil
 	}
 	if withRaft {
-		sink, err := raftSink()
+		sink, err := useRaftSink()
 		if err != nil {
 			return fmt.Errorf("cluster: raft's metrics: %w", err)
 		}
@@ -101,9 +101,12 @@ func (m *metrics) peerDropped(v verdict) { m.peerDrops.WithLabelValues(v.String(
 
 // raftSink takes what raft counts. Raft counts into one sink per process, so every node in this process shows the sum of all.
 var raftSink = sync.OnceValues(func() (*raftmetrics.PrometheusSink, error) {
-	sink, err := raftmetrics.NewPrometheusSinkFrom(raftmetrics.PrometheusOpts{
-		Name: "holdfast_raft", Registerer: prometheus.NewRegistry(),
-	})
+	return raftmetrics.NewPrometheusSinkFrom(raftmetrics.PrometheusOpts{Name: "holdfast_raft", Registerer: prometheus.NewRegistry()})
+})
+
+// useRaftSink makes raft count.
+func useRaftSink() (prometheus.Collector, error) {
+	sink, err := raftSink()
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ var raftSink = sync.OnceValues(func() (*raftmetrics.PrometheusSink, error) {
 	conf.EnableHostname, conf.EnableRuntimeMetrics, conf.EnableServiceLabel = false, false, false
 	_, err = gometrics.NewGlobal(conf, sink)
 	return sink, err
-})
+}
 
 // shardMetrics are one shard's, looked up once.
 type shardMetrics struct {

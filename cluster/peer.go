@@ -83,7 +83,7 @@ func (p *peerPort) handshake(conn net.Conn) {
 	}
 	if v <= verdictStream {
 		if _, err := conn.Write([]byte{byte(v)}); err != nil {
-			v = verdictTimeout
+			v = verdictIncomplete
 		}
 	}
 	p.mu.Lock()
@@ -146,7 +146,7 @@ func (p *peerPort) dial(address string, key streamKey, timeout time.Duration) (n
 		return nil, fmt.Errorf("cluster: dial %s: %w", address, err)
 	}
 	head := peerHead{key: key, cluster: p.cfg.ClusterID, node: p.cfg.NodeID}
-	answer := []byte{byte(verdictTimeout)}
+	answer := []byte{byte(verdictIncomplete)}
 	err = errors.Join(conn.SetDeadline(deadline), write(conn, head.append(nil)), read(conn, answer))
 	if err == nil && verdict(answer[0]) != verdictAccepted {
 		err = fmt.Errorf("%w: %v", ErrPeerRefused, verdict(answer[0]))

@@ -122,8 +122,8 @@ func TestWhoDoesNotBelongIsDroppedAndCounted(t *testing.T) {
 	}{
 		{"random bytes", garbage, verdictMagic, nil},
 		{"an HTTP request", []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), verdictMagic, nil},
-		{"nothing", nil, verdictTimeout, nil},
-		{"half a head", good.append(nil)[:20], verdictTimeout, nil},
+		{"nothing", nil, verdictIncomplete, nil},
+		{"half a head", good.append(nil)[:20], verdictIncomplete, nil},
 		{"another version", with(func(b []byte) []byte { b[4]++; return b }), verdictVersion, []byte{byte(verdictVersion)}},
 		{"a flipped bit in the shard", with(func(b []byte) []byte { b[24] ^= 1; return b }), verdictMalformed, nil},
 		{"a flipped bit in the name", with(func(b []byte) []byte { b[len(b)-1] ^= 1; return b }), verdictMalformed, nil},
@@ -258,6 +258,15 @@ func TestHeartbeatsGoThroughTheConsumer(t *testing.T) {
 	}
 }
 
+func TestThereIsNoPipelining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _, _ := peers(t)
+		if _, err := client.AppendEntriesPipeline("b", "b"); !errors.Is(err, raft.ErrPipelineReplicationNotSupported) {
+			t.Errorf("a pipeline: %v", err)
+		}
+	})
+}
+
 func TestPreVoteIsSupported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server, _ := peers(t)
@@ -279,7 +288,8 @@ func TestTheLargestAppendPassesAndAnythingAboveTheLimitDoesNot(t *testing.T) {
 		return &req
 	}
 	synctest.Test(t, func(t *testing.T) {
-		client, server, port := peers(t)
+		// The defaults, divided by 32.
+		client, server, port := peers(t, func(c *Config) { c.MaxEntryBytes, c.FrameBytes = 8<<10, 1<<20 })
 		seen := answer(t, server)
 		var resp raft.AppendEntriesResponse
 		for range 3 { // The bound is on one message, not on the connection.

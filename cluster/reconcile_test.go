@@ -125,7 +125,7 @@ func TestALogBesideAnInstalledSnapshotCanBeAppendedTo(t *testing.T) {
 		g.mustPropose(c.Shard(1), "a", "b")
 		g.close()
 		last, _ := g.logs[1].LastIndex()
-		if err := put(testStore(t, g.fs), last+100, 3, "\x66\x00\x00\x00\x00\x00\x00\x00a\nb\nc"); err != nil {
+		if err := put(testStore(t, g.fs), last+100, 3, string(cutOf(last+100, "a", "b", "c"))); err != nil {
 			t.Fatal(err)
 		}
 		_ = g.logs[1].SetUint64(keyCurrentTerm, 3)

@@ -87,8 +87,11 @@ func (r *replica) start(logger *raftLogger) error {
 	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing}
 	r.fsm.opening.Store(r.store.latest() != nil)
 	group, err := raft.NewRaft(raftConfig(r.cfg, self.ID, logger, r.notify), r.fsm, r.log, r.log, r.store, r.transport)
+	if r.fsm.restoreErr != nil {
+		err = r.fsm.restoreErr // Raft only says that it could not load any snapshot.
+	}
 	if err != nil {
-		return fmt.Errorf("cluster: start raft: %w", errors.Join(r.fsm.restoreErr, err))
+		return fmt.Errorf("cluster: start raft: %w", err)
 	}
 	r.raft = group
 	r.hurry(self.ID)

@@ -50,25 +50,25 @@ func TestSnapshotsByAgeOnlyWhenThereIsWork(t *testing.T) {
 		taken := countSnapshots(g)
 		c := g.open()
 		defer g.close()
-		time.Sleep(3 * time.Hour)
+		pass(3 * time.Hour)
 		if taken.Load() != 0 {
 			t.Errorf("an idle shard took %d snapshots", taken.Load())
 		}
 		g.mustPropose(c.Shard(1), "a")
-		time.Sleep(2 * time.Second) // It is old enough already.
+		pass(2 * time.Second) // It is old enough already.
 		if taken.Load() != 1 {
 			t.Fatalf("%d snapshots after the first work", taken.Load())
 		}
 		g.mustPropose(c.Shard(1), "b")
-		time.Sleep(9 * time.Minute)
+		pass(9 * time.Minute)
 		if taken.Load() != 1 {
 			t.Errorf("%d snapshots before the age", taken.Load())
 		}
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if taken.Load() != 2 {
 			t.Errorf("%d snapshots past the age", taken.Load())
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if taken.Load() != 2 {
 			t.Errorf("%d snapshots without new work", taken.Load())
 		}
@@ -87,7 +87,7 @@ func TestSnapshotsByBytesKeepAsMuchLogAsTheOneBeforeCovered(t *testing.T) {
 			for range n {
 				g.mustPropose(s, big(unit-32))
 			}
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 		}
 		fill(399)
 		if taken.Load() != 0 {
@@ -129,11 +129,11 @@ func TestAFailedSnapshotIsTriedAgainLater(t *testing.T) {
 		if _, _, err := c.Shard(1).Snapshot(t.Context()); err == nil {
 			t.Error("the first try said nil")
 		}
-		time.Sleep(10*time.Minute + 5*time.Second)
+		pass(10*time.Minute + 5*time.Second)
 		if asked.Load() != 2 {
 			t.Fatalf("asked %d times", asked.Load())
 		}
-		time.Sleep(11 * time.Minute)
+		pass(11 * time.Minute)
 		if asked.Load() != 3 || c.Shard(1).replica.Load().store.index() == 0 {
 			t.Errorf("asked %d times", asked.Load())
 		}

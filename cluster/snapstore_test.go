@@ -174,6 +174,7 @@ func TestMissingAndExchangedBlocksAreNoticed(t *testing.T) {
 	path, at, n := filepath.Join(s.dir, snapName(7, 2)), s.latest().blocksAt, int64(snapBlockHeader+snapBlockBytes)
 	whole := bytes.Clone(fsys.entries[path].content)
 	for what, content := range map[string][]byte{
+		"last gone": append(bytes.Clone(whole[:at+2*n]), whole[len(whole)-snapEndBytes:]...),
 		"missing":   append(bytes.Clone(whole[:at]), whole[at+n:]...),
 		"exchanged": bytes.Join([][]byte{whole[:at], whole[at+n : at+2*n], whole[at : at+n], whole[at+2*n:]}, nil),
 	} {
@@ -313,6 +314,32 @@ func TestOSFileSystemKeepsSnapshots(t *testing.T) {
 	}
 	if index, content, err := state(s); index != 9 || content != "state at 9" || err != nil {
 		t.Errorf("%d %q %v", index, content, err)
+	}
+}
+
+func TestReadSnapshotOffline(t *testing.T) {
+	fsys := newMemFS()
+	if r, index, err := ReadSnapshot(fsys, "/data/snapshots", 1); r != nil || index != 0 || err != nil {
+		t.Errorf("without any: %v, %d, %v", r, index, err)
+	}
+	s := testStore(t, fsys)
+	if err := put(s, 9, 2, "state"); err != nil {
+		t.Fatal(err)
+	}
+	r, index, err := ReadSnapshot(fsys, "/data/snapshots", 1)
+	if err != nil || index != 9 {
+		t.Fatalf("index %d, %v", index, err)
+	}
+	if b, err := io.ReadAll(r); string(b) != "state" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	_ = r.Close()
+	fsys.edit(filepath.Join(s.dir, snapName(9, 2)), func(b []byte) []byte { return b[:8] })
+	if _, _, err := ReadSnapshot(fsys, "/data/snapshots", 1); !errors.Is(err, ErrSnapshotCorrupt) {
+		t.Errorf("cut in its head: %v", err)
+	}
+	if _, _, err := ReadSnapshot(nil, t.TempDir(), 1); err != nil {
+		t.Errorf("a directory that is not there: %v", err)
 	}
 }
 
