@@ -131,7 +131,8 @@ func TestSchema(t *testing.T) {
 		if have := strings.Join(names, " "); have != want {
 			t.Errorf("%s has columns %q, want %q", table, have, want)
 		}
-		if key := dump(t, path, "", "select name from pragma_table_info('"+table+"') where pk = 1"); len(key) != 1 || strings.Trim(key[0], "[]") != names[0] {
+		key := dump(t, path, "", "select name from pragma_table_info('"+table+"') where pk = 1")
+		if len(key) != 1 || strings.Trim(key[0], "[]") != names[0] {
 			t.Errorf("%s has primary key %v, want %s", table, key, names[0])
 		}
 	}
@@ -142,5 +143,33 @@ func TestSchema(t *testing.T) {
 	}
 	if have := dump(t, path, "", "select shard, log_index, cluster_id from cursor"); !slices.Equal(have, []string{"[1 3 cluster-a]"}) {
 		t.Errorf("cursor is %v", have)
+	}
+}
+
+func TestRowsOfStoppedSKUsAndRestoredOrders(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		frozen, broken bool
+		want           int64
+	}{{"open", false, false, 0}, {"frozen", true, false, 1}, {"broken", false, true, 1}} {
+		row := skuRow(nil, 0, &stock.SKU{Frozen: tc.frozen, Broken: tc.broken})
+		if have := row[slices.IndexFunc(skuTable.columns, func(c column) bool { return c.name == "frozen" })]; have != tc.want {
+			t.Errorf("%s: frozen is %v, want %d", tc.name, have, tc.want)
+		}
+	}
+	for _, tc := range []struct{ id, cluster, want uint16 }{{0, 0, 0}, {0, 2, 2}, {2, 2, 2}} {
+		row := orderRow(nil, tc.cluster, &stock.Order{ID: stock.OrderID{Epoch: tc.id}, Version: 9})
+		if have := row[len(row)-1]; have != int64(tc.want)<<48+9 {
+			t.Errorf("an order of epoch %d in epoch %d has version %v", tc.id, tc.cluster, have)
+		}
+	}
+}
+
+// What a source is told to be flushed must survive a power cut.
+func TestCommitsAreSynced(t *testing.T) {
+	s, _ := session(t, config(dbPath(t), newModel(23, 1)))
+	var level int
+	if err := s.(*sqliteSession).conn.QueryRowContext(t.Context(), "pragma synchronous").Scan(&level); err != nil || level != 2 {
+		t.Errorf("synchronous is %d (%v), want 2, which is full", level, err)
 	}
 }

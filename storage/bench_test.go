@@ -14,7 +14,8 @@ func BenchmarkWrite(b *testing.B) {
 	for _, kind := range []string{"insert", "update"} {
 		for _, skus := range []uint64{1, 1000} {
 			for _, n := range []int{1, 64, 4096} {
-				b.Run(fmt.Sprintf("kind=%s/skus=%d/rows=%d", kind, skus, n), func(b *testing.B) { benchmarkWrite(b, n, skus, kind == "insert") })
+				name := fmt.Sprintf("kind=%s/skus=%d/rows=%d", kind, skus, n)
+				b.Run(name, func(b *testing.B) { benchmarkWrite(b, n, skus, kind == "insert") })
 			}
 		}
 	}

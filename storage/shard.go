@@ -110,6 +110,7 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 		return caughtUp, fmt.Errorf("storage: changes of shard %d: %w", f.shard.ID, err)
 	}
 	f.backlog.see(&changes, f.cfg.Now(), true)
+	f.publish(func(*Status) {}) // lag grows while a write hangs
 	rows := len(changes.Orders) + len(changes.SKUs)
 	if rows == 0 && changes.UpTo == f.index {
 		f.backlog.flushed(f.index)
@@ -194,10 +195,15 @@ func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
 	} else if p == behind && f.cfg.Now().Sub(f.measured) >= time.Second {
 		f.measure(ctx)
 	}
+	f.publish(func(s *Status) { s.Err = err })
+}
+
+// publish lets the status show where the loop is.
+func (f *shardFlusher) publish(change func(*Status)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status.Index, f.status.LagOrders, f.status.Err = f.index, f.backlog.orders, err
-	f.oldest = f.backlog.oldest
+	f.status.Index, f.status.LagOrders, f.oldest = f.index, f.backlog.orders, f.backlog.oldest
+	change(&f.status)
 }
 
 // measure counts what waits in the source beyond what was counted already, up to the bound and no further.
