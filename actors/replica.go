@@ -195,14 +195,17 @@ func (r *Replica) Snapshot() (*stock.Cut, error) {
 func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error) {
 	var mu sync.Mutex
 	var all stock.Changes
+	span := stock.Span{Since: since, Limit: limit, Durable: r.flushed.Load()}
 	err := r.visit(ctx, &mark{
 		book: func(b *stock.Book) {
 			mu.Lock()
 			defer mu.Unlock()
-			all = b.Changes(since, limit)
+			all = b.Changes(span)
 		},
 		ledger: func(l *stock.Ledger, applied uint64) {
-			part := l.Changes(since, applied, limit)
+			s := span
+			s.Applied = applied
+			part := l.Changes(s)
 			mu.Lock()
 			defer mu.Unlock()
 			all.UpTo = min(all.UpTo, part.UpTo)

@@ -256,12 +256,13 @@ func (b *Book) Each(visit func(*Ledger)) {
 }
 
 // Changes returns what changed in the ledgers that are not away; see Journal.Changes.
-func (b *Book) Changes(since uint64, limit int) Changes {
-	return b.journal.Changes(since, b.index, limit, func(n uint32) *Ledger { return b.slots[n-1].ledger }, b.Each)
+func (b *Book) Changes(s Span) Changes {
+	s.Applied = b.index
+	return b.journal.Changes(s, func(n uint32) *Ledger { return b.slots[n-1].ledger }, b.Each)
 }
 
-// Changes returns what changed in a ledger that has a journal of its own; applied is the last entry of the shard's log it has seen.
-func (l *Ledger) Changes(since, applied uint64, limit int) Changes {
-	return l.journal.Changes(since, applied, limit,
+// Changes returns what changed in a ledger that has a journal of its own; Span.Applied is the last entry of the shard's log it has seen.
+func (l *Ledger) Changes(s Span) Changes {
+	return l.journal.Changes(s,
 		func(uint32) *Ledger { return l }, func(visit func(*Ledger)) { visit(l) })
 }

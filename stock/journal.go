@@ -45,27 +45,31 @@ func (j *Journal) note(index uint64, number uint32, counter uint64) {
 
 func (j *Journal) forget(upTo uint64) { j.notes, j.head, j.from = nil, 0, upTo }
 
-// Changes returns about limit rows that changed above the index since, and up to which index none is missing; applied is the index up to which
-// the ledgers have applied. ledgers returns a ledger by its number, nil for one that lives elsewhere; all visits every ledger.
-func (j *Journal) Changes(since, applied uint64, limit int, ledgers func(uint32) *Ledger, all func(func(*Ledger))) Changes {
-	if since < j.from {
-		j.rebuild(since, all)
-	}
-	for j.head < len(j.notes) && j.notes[j.head].index <= since {
-		j.head++
-	}
-	if j.head > len(j.notes)/2 {
-		j.notes, j.head = append([]noted(nil), j.notes[j.head:]...), 0
-	}
-	return j.collect(max(applied, since), limit, ledgers)
+// Span says which changes are asked for.
+type Span struct {
+	// Since: rows that changed above this index are asked for.
+	Since uint64
+	// Limit is about how many.
+	Limit int
+	// Durable: nobody will ask for rows at or below this index again, unless what was durable is lost.
+	Durable uint64
+	// Applied is the index up to which the ledgers have applied.
+	Applied uint64
 }
 
-func (j *Journal) collect(applied uint64, limit int, ledgers func(uint32) *Ledger) Changes {
-	out := Changes{UpTo: applied}
+// Changes returns rows that changed in a span, and up to which index none is missing. ledgers returns a ledger by its number, nil for one that lives elsewhere; all visits every ledger.
+func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*Ledger))) Changes {
+	if s.Since < j.from {
+		j.rebuild(s.Since, all)
+	}
+	j.trim(min(s.Durable, s.Since))
+	notes := j.notes[j.head:]
+	notes = notes[sort.Search(len(notes), func(i int) bool { return notes[i].index > s.Since }):]
+	out := Changes{UpTo: max(s.Applied, s.Since)}
 	touched := make(map[uint32]*Ledger)
 	last := uint64(0)
-	for _, n := range j.notes[j.head:] {
-		if len(out.Orders)+len(touched) >= limit && n.index != last {
+	for _, n := range notes {
+		if len(out.Orders)+len(touched) >= s.Limit && n.index != last {
 			out.UpTo = n.index - 1
 			break
 		}
@@ -85,6 +89,17 @@ func (j *Journal) collect(applied uint64, limit int, ledgers func(uint32) *Ledge
 	}
 	sort.Slice(out.SKUs, func(a, b int) bool { return out.SKUs[a].Number < out.SKUs[b].Number })
 	return out
+}
+
+// trim forgets what is durable. What was only asked for is kept: it may be asked for again.
+func (j *Journal) trim(durable uint64) {
+	for j.head < len(j.notes) && j.notes[j.head].index <= durable {
+		j.head++
+	}
+	j.from = max(j.from, durable)
+	if j.head > len(j.notes)/2 {
+		j.notes, j.head = append([]noted(nil), j.notes[j.head:]...), 0
+	}
 }
 
 // rebuild makes the notes again from the rows that changed above an index.

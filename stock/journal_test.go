@@ -1,0 +1,55 @@
+package stock
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Storage looks ahead to measure its lag before what it has read is durable. Looking must not make the journal forget: 13 entries once never
+// reached the sink that way.
+func TestJournalKeepsWhatIsNotDurable(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("shoe", 1000))
+	for i := range 100 {
+		apply(2, order("shoe", "u", fmt.Sprint("k", i), 1))
+	}
+	ahead := b.Changes(Span{Since: 50, Limit: 10})
+	if again := b.Changes(Span{Since: 0, Limit: 1000}); len(again.Orders) != 100 {
+		t.Fatalf("after a look ahead to %d, %d of 100 orders are told", ahead.UpTo, len(again.Orders))
+	}
+	// What is durable may be forgotten, and is told again when it is asked for all the same.
+	b.Changes(Span{Since: 60, Limit: 10, Durable: 60})
+	if n := b.journal.Len(); n > 60 {
+		t.Errorf("%d notes are kept of 42 that are not durable", n)
+	}
+	if again := b.Changes(Span{Since: 0, Limit: 1000}); len(again.Orders) != 100 {
+		t.Fatalf("after the sink went back, %d of 100 orders are told", len(again.Orders))
+	}
+}
+
+// A full journal forgets everything and is made again from the rows.
+func TestJournalOverflow(t *testing.T) {
+	b, apply := shard(t)
+	b.journal.max = 10
+	apply(1, create("shoe", 1000))
+	for i := range 100 {
+		apply(2, order("shoe", "u", fmt.Sprint("k", i), 1))
+		if b.journal.Len() > 10 {
+			t.Fatalf("%d notes of at most 10", b.journal.Len())
+		}
+	}
+	told := make(map[uint64]bool)
+	since := uint64(0)
+	for range 100 {
+		c := b.Changes(Span{Since: since, Limit: 7, Durable: since})
+		for _, o := range c.Orders {
+			told[o.ID.Counter] = true
+		}
+		if since = c.UpTo; since == b.index {
+			break
+		}
+	}
+	if len(told) != 100 || since != b.index {
+		t.Fatalf("%d of 100 orders are told, up to %d of %d", len(told), since, b.index)
+	}
+}
