@@ -66,6 +66,7 @@ func benchmarkOrder(number, skus uint64) stock.Order {
 	return stock.Order{
 		ID:  stock.OrderID{Partition: 7, SKU: uint32(number % skus), Counter: number/skus + 1},
 		SKU: fmt.Sprintf("sneaker-%d", number%skus), User: fmt.Sprintf("user-%08d", number), Key: fmt.Sprintf("01890a5d-ac96-774b-bcce-b302%08d", number), Qty: 1,
-		State: stock.StateHeld, Mode: stock.ModeHold, CreatedAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_000, ExpiresAt: 1_700_000_600_000,
+		State: stock.StateHeld, Mode: stock.ModeHold,
+		CreatedAt: 1_700_000_000_000, UpdatedAt: 1_700_000_000_000, ExpiresAt: 1_700_000_600_000,
 	}
 }
