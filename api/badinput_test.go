@@ -155,7 +155,8 @@ func pathRows() []badRow {
 	rows := badPaths("bad_path", 400, "GET //v1/skus", "GET /v1//skus", "GET /v1/skus/", "GET /v1/./skus", "GET /v1/../v1/skus",
 		"GET /v1/skus/..", "GET /v1/skus/.", "GET /v1/skus/%2e%2e/availability", "GET /v1/skus/%2E/availability", "POST /v1/orders/",
 		"GET /readyz/", "GET /v1/orders/../orders", "GET /v1/skus//availability", "GET /nothing/..", "DELETE /v1/skus/../x")
-	rows = append(rows, badPaths("route_not_found", 404, "GET /", "GET /v2/orders", "GET /V1/orders", "GET /favicon.ico", "GET /v1/orders/a/b/c/d/e/f/g/h",
+	rows = append(rows, badPaths("route_not_found", 404, "GET /", "GET /v2/orders", "GET /V1/orders", "GET /favicon.ico",
+		"GET /v1/orders/a/b/c/d/e/f/g/h",
 		"GET /v1%2Forders/x", "BREW /coffee")...)
 	return append(rows,
 		badRow{name: "an order id no id can be", call: "GET /v1/orders/no-id", status: 404, code: "order_not_found"},

@@ -64,7 +64,8 @@ func BenchmarkHandler(b *testing.B) {
 // BenchmarkBatchHandler is the same for an order among a hundred.
 func BenchmarkBatchHandler(b *testing.B) {
 	const items = 100
-	body := []byte(`{"orders":[` + strings.TrimSuffix(strings.Repeat(`{"key":"k-000123","sku":"shoe-42-black","user":"user-000123"},`, items), ",") + `]}`)
+	const item = `{"key":"k-000123","sku":"shoe-42-black","user":"user-000123"}`
+	body := []byte(`{"orders":[` + strings.Repeat(item+",", items-1) + item + `]}`)
 	s := newShop(b)
 	s.core.Before = answering(stock.Outcome{Code: stock.SoldOut})
 	r, err := http.NewRequest(http.MethodPost, "/v1/orders:batch", nil)

@@ -4,8 +4,8 @@
 // code before the core sees it, and moves a counter. A 2xx is an acceptance, a 4xx a refusal, 503 was not executed, 504 and 500 may have been.
 // No path is ever redirected. What a caller can make the server hold in memory is bounded: headers, bodies, their sum, connections, time.
 //
-// It assumes: Core answers every request, in time or with the outcome that says so; the clock of Config is used for nothing but the age of
-// answers and Retry-After.
+// It assumes: Core answers every request, in time or with the outcome that says so; the clock of Config is used for nothing but
+// server_time, Retry-After and metrics.
 //
 // Files: core.go (what is asked of the core), config.go and server.go (listeners, drain, shutdown), listen.go (addresses, connection bound),
 // route.go (paths and methods), exchange.go (one request and its answer), header.go, body.go, scan.go, decode.go and decode_sku.go (strict

@@ -67,8 +67,8 @@ func appendTimeOrNull(b []byte, t stock.Time) []byte {
 	return appendTime(b, t)
 }
 
-// appendTime appends a time as RFC 3339 in UTC with exactly three decimals, in quotes. The standard layout takes little more than half the
-// time of one with decimals (BenchmarkAppendTime), so these are put in afterwards.
+// appendTime appends a time as RFC 3339 in UTC with exactly three decimals, in quotes. The standard layout has a fast path that one with
+// decimals has not (BenchmarkAppendTime), so these are put in afterwards.
 func appendTime(b []byte, t stock.Time) []byte {
 	std := t.Std()
 	b = std.AppendFormat(append(b, '"'), time.RFC3339)

@@ -73,7 +73,8 @@ func TestReadiness(t *testing.T) {
 	}
 	s.health.checks = []Check{{Name: "flush", Detail: "3 s behind", Advisory: true}, {Name: "shard 1", Detail: "led by n1", OK: true}}
 	a := s.admin("GET /readyz?verbose", "")
-	want := `{"ready":true,"checks":[{"name":"flush","ok":false,"advisory":true,"detail":"3 s behind"},{"name":"shard 1","ok":true,"detail":"led by n1"}]}`
+	want := `{"ready":true,"checks":[{"name":"flush","ok":false,"advisory":true,"detail":"3 s behind"},` +
+		`{"name":"shard 1","ok":true,"detail":"led by n1"}]}`
 	if a.status != 200 || a.body != want {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -27,7 +27,7 @@ type Server struct {
 	admin   *router
 	// servers are the public and the admin http.Server.
 	servers [2]*http.Server
-	// bodyMemory is what the bodies of requests under way take, and the answers to batches. Invariant: 0 <= bodyMemory, and claims above MaxBodyMemoryBytes are refused.
+	// bodyMemory is what the bodies of requests under way take, and the answers to batches: the sum of their claims.
 	bodyMemory atomic.Int64
 	draining   atomic.Bool
 }

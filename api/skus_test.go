@@ -50,7 +50,8 @@ func TestSKUAdministration(t *testing.T) {
 	if fmt.Sprint(m["differs"]) != "[stock mode closes_at]" {
 		t.Errorf("differs: %v", m["differs"])
 	}
-	m = s.want(s.admin("PATCH /v1/skus/shoe", `{"max_qty":3,"limit_per_user":2,"hold_ttl_ms":null,"hot":true,"closes_at":null,"opens_at":"2026-11-11T12:00:00.001Z"}`), 200, "")
+	m = s.want(s.admin("PATCH /v1/skus/shoe", `{"max_qty":3,"limit_per_user":2,"hold_ttl_ms":null,"hot":true,"closes_at":null,`+
+		`"opens_at":"2026-11-11T12:00:00.001Z"}`), 200, "")
 	if m["max_qty"] != 3.0 || m["limit_per_user"] != 2.0 || m["hold_ttl_ms"] != 600000.0 || m["hot"] != true || m["closes_at"] != nil ||
 		m["opens_at"] != "2026-11-11T12:00:00.001Z" {
 		t.Errorf("patched: %v", m)

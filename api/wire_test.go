@@ -143,7 +143,8 @@ func TestBadInputOnTheWire(t *testing.T) {
 		code       string // "" for what net/http refuses itself, in plain text
 	}{
 		{"chunked", orderHead + "Transfer-Encoding: chunked\r\n\r\n1b\r\n" + orderText + "\r\n0\r\n\r\n", 411, "length_required"},
-		{"chunked and a length", orderHead + "Content-Length: 27\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n" + orderText + "\r\n0\r\n\r\n", 411, "length_required"},
+		{"chunked and a length",
+			orderHead + "Content-Length: 27\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n" + orderText + "\r\n0\r\n\r\n", 411, "length_required"},
 		{"chunked to no route", "POST /v1/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 404, "route_not_found"},
 		{"two lengths", orderHead + "Content-Length: 27\r\nContent-Length: 28\r\n\r\n" + orderText, 400, ""},
 		{"no length", orderHead + "\r\n", 400, "malformed_json"},

@@ -236,7 +236,8 @@ func TestAddresses(t *testing.T) {
 	l.Close()
 	c = ok[*client.Client](t)(client.New(client.Config{Addr: l.Addr().String()}))
 	_, err = c.PlaceOrder(t.Context(), "k", client.NewOrder{})
-	if !strings.HasPrefix(err.Error(), "client: not sent: ") || !client.IsUnreachable(err) || !client.IsNotExecuted(err) || client.IsUnknown(err) || client.IsRefused(err) {
+	if !strings.HasPrefix(err.Error(), "client: not sent: ") || !client.IsUnreachable(err) || !client.IsNotExecuted(err) ||
+		client.IsUnknown(err) || client.IsRefused(err) {
 		t.Errorf("nobody listens: %v", err)
 	}
 }
@@ -260,7 +261,8 @@ func TestNoSilentResend(t *testing.T) {
 	defer c.Close()
 	ok[client.Order](t)(c.Order(t.Context(), "x")) // the connection is used again: only then does net/http resend
 	_, err := c.PlaceOrder(t.Context(), "k", client.NewOrder{SKU: "s", User: "u"})
-	if !strings.HasPrefix(err.Error(), "client: outcome unknown: ") || orders.Load() != 1 || !client.IsUnknown(err) || client.IsNotExecuted(err) || client.IsRefused(err) {
+	if !strings.HasPrefix(err.Error(), "client: outcome unknown: ") || orders.Load() != 1 || !client.IsUnknown(err) ||
+		client.IsNotExecuted(err) || client.IsRefused(err) {
 		t.Errorf("sent %d times: %v", orders.Load(), err)
 	}
 }
