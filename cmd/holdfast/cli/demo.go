@@ -36,7 +36,7 @@ func (a *app) demoCommand() *cobra.Command {
 	f.Int64Var(&cfg.Units, "units", 1000, "units on sale")
 	f.IntVar(&cfg.Buyers, "buyers", 50_000, "people who want one")
 	f.IntVar(&cfg.Callers, "callers", 64, "orders under way at once")
-	f.DurationVar(&cfg.HoldTTL, "hold-ttl", 2*time.Second, "how long an order waits for its payment")
+	f.DurationVar(&cfg.HoldTTL, "hold-ttl", 1500*time.Millisecond, "how long an order waits for its payment")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "who does what")
 	f.BoolVar(&verbose, "verbose", false, "show the node's log")
 	return cmd

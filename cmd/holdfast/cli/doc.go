@@ -18,6 +18,8 @@
 //	sku_change.go    changing them
 //	wal.go           the log, offline
 //	demo.go          the sale with its proof
+//	serve.go         a node's flags
+//	serving.go       a node from its start to its end
 //	bounds.go        the limits of a node, as flags
 //	logging.go       how a node logs
 //	version.go       which build this is

@@ -15,7 +15,7 @@ type Config struct {
 	Buyers int
 	// Callers is how many orders are under way at once; payments use a few connections more. Default 64.
 	Callers int
-	// HoldTTL is how long an order waits for its payment. Default 2 s.
+	// HoldTTL is how long an order waits for its payment. Default 1.5 s.
 	HoldTTL time.Duration
 	// Think bounds how long a buyer takes to pay or give up, from a twentieth of it on. Default 600 ms.
 	Think time.Duration
@@ -41,7 +41,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Units, 1_000)
 	def(&c.Buyers, 50_000)
 	def(&c.Callers, 64)
-	def(&c.HoldTTL, 2*time.Second)
+	def(&c.HoldTTL, 1500*time.Millisecond)
 	def(&c.Think, 600*time.Millisecond)
 	def(&c.CutAt, 40)
 	def(&c.Limit, 2*time.Minute)

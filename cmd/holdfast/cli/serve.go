@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/api"
+	"holdfast/node"
+)
+
+// service is what serve was told.
+type service struct {
+	node.Config
+	drainTimeout time.Duration
+	logging
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	s := &service{Config: node.DefaultConfig()}
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run a node", Args: exactly(),
+		Example: `  holdfast serve
+  holdfast serve --data-dir /var/lib/holdfast --http 127.0.0.1:9080 --log-format json`,
+		Long: "Run a node. When it can serve it prints one line of JSON with its addresses; everything else goes to standard error. SIGTERM and SIGINT\n" +
+			"drain it; a second one ends it at once. The same command line starts it again.\n" +
+			"Exit code 1: a port or the data directory cannot be used; 2: flags; 4: the log or a snapshot is corrupt, or the disk failed or stalled.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
+			logger, err := s.logger(a.Err)
+			if err != nil {
+				return err
+			}
+			v := build()
+			s.Logger, s.Build = logger, api.Build{Version: v.Version, Commit: v.Commit, Go: v.Go}
+			return a.serve(cmd.Context(), s)
+		},
+	}
+	s.flags(cmd)
+	boundFlags(cmd, &s.Config)
+	s.logging.flags(cmd)
+	return cmd
+}
+
+func (s *service) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.NodeID, "node-id", s.NodeID, "name of this node")
+	f.StringVar(&s.DataDir, "data-dir", s.DataDir, "directory of the log, the snapshots and the database")
+	f.StringVar(&s.HTTP, "http", s.HTTP, "address of the public listener; port 0 takes a free one")
+	f.StringVar(&s.Admin, "admin", s.Admin, "address of the admin listener")
+	f.StringVar(&s.Peer, "peer", s.Peer, "address for other nodes")
+	f.BoolVar(&s.Insecure, "insecure", s.Insecure, "allow listeners that others can reach, without keys and TLS")
+	f.IntVar(&s.Shards, "shards", s.Shards, "number of shards; counts when the data directory is made")
+	f.DurationVar(&s.Retention, "retention", s.Retention, "how long an acceptance is remembered; counts when the data directory is made")
+	f.StringVar(&s.Sink, "sink", s.Sink, "where orders are flushed to: sqlite or none")
+	f.BoolVar(&s.AdoptSink, "adopt-sink", s.AdoptSink, "take over a database that another cluster wrote")
+	f.StringVar(&s.Refusals, "refusals", s.Refusals, "strict: a refusal rests on a leadership check")
+	f.BoolVar(&s.AcceptClock, "accept-clock", s.AcceptClock, "start although the clock does not agree with the log's time")
+	f.DurationVar(&s.MaxClockSkew, "max-clock-skew", s.MaxClockSkew, "how far the clock may be behind the log's time at the start")
+	f.DurationVar(&s.MaxDowntime, "max-downtime", s.MaxDowntime, "how far the clock may be ahead of the log's time at the start")
+	f.DurationVar(&s.drainTimeout, "drain-timeout", 20*time.Second, "how long an orderly end may take")
+}
+
+// check refuses what is wrong before anything is opened; node refuses the rest.
+func (s *service) check() error {
+	switch {
+	case strings.HasPrefix(s.Sink, "postgres://"), strings.HasPrefix(s.Sink, "postgresql://"):
+		return usagef("--sink %s: PostgreSQL is not in this version; use sqlite or none", s.Sink)
+	case s.Sink != "sqlite" && s.Sink != "none":
+		return usagef("--sink is sqlite or none, not %q", s.Sink)
+	case s.Refusals == "fast":
+		return usagef("--refusals fast: with a single voter every refusal is strict, and there is nothing to skip")
+	case s.Refusals != "strict":
+		return usagef("--refusals is strict or fast, not %q", s.Refusals)
+	case s.NodeID == "" || s.DataDir == "":
+		return usagef("--node-id and --data-dir must not be empty")
+	case s.Shards < 1:
+		return usagef("--shards must be at least 1")
+	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0:
+		return usagef("--drain-timeout, --retention, --max-clock-skew and --max-downtime must be positive")
+	}
+	return checkBounds(&s.Config)
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"holdfast/api"
+	"holdfast/cmd/holdfast/child"
+	"holdfast/node"
+)
+
+// serve opens a node, says that it is ready, and drains it when told to.
+func (a *app) serve(ctx context.Context, s *service) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	n, err := open(ctx, s.Config, signals)
+	if errors.Is(err, api.ErrNotLoopback) {
+		return usagef("%w; --insecure allows it", err)
+	}
+	if err != nil {
+		return exitWith(node.ExitCode(err), err)
+	}
+	if n == nil {
+		return nil
+	}
+	s.Logger.Info("serving", "http", n.Addrs().HTTP, "admin", n.Addrs().Admin, "peer", n.Addrs().Peer, "data_dir", s.DataDir)
+	if err := a.announce(n.Addrs()); err != nil {
+		return errors.Join(err, n.Close())
+	}
+	select {
+	case got := <-signals:
+		s.Logger.Info("draining", "signal", got.String(), "at_most", s.drainTimeout)
+		return drain(n, s, signals)
+	case err := <-n.Fatal():
+		return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
+	}
+}
+
+// open opens a node. A signal meanwhile gives it up, and the node is nil: nothing was promised to anybody yet.
+func open(ctx context.Context, cfg node.Config, signals <-chan os.Signal) (*node.Node, error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	type opened struct {
+		node *node.Node
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		n, err := node.Open(ctx, cfg)
+		done <- opened{n, err}
+	}()
+	select {
+	case o := <-done:
+		return o.node, o.err
+	case <-signals:
+		giveUp()
+	}
+	select {
+	case o := <-done:
+		if o.node != nil {
+			return nil, o.node.Close()
+		}
+		return nil, nil
+	case <-signals:
+		os.Exit(ExitFailed)
+		return nil, nil
+	}
+}
+
+// announce prints the ready line, the only thing on standard output.
+func (a *app) announce(at node.Addrs) error {
+	if err := json.NewEncoder(a.Out).Encode(child.Ready{Ready: true, HTTP: at.HTTP, Admin: at.Admin, Peer: at.Peer}); err != nil {
+		return fmt.Errorf("print the ready line: %w", err)
+	}
+	return nil
+}
+
+// drain ends a node in order. To end at once is as safe, and is what a second signal asks for. What could not be flushed in time is flushed after
+// the next start, so it is no failure.
+func drain(n *node.Node, s *service, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.drainTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- n.Drain(ctx) }()
+	select {
+	case err := <-done:
+		if code := node.ExitCode(err); code == ExitCorrupt {
+			return exitWith(code, err)
+		}
+		if err != nil {
+			s.Logger.Warn("not everything ended in order; the next start sees to it", "error", err)
+		}
+		return nil
+	case <-signals:
+		os.Exit(ExitFailed)
+		return nil
+	}
+}
