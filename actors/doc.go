@@ -23,5 +23,5 @@
 //	clock.go      the leader's clock, alarms
 //	supervise.go  stop, never restart; nobody is left waiting
 //	messages.go   what the actors tell each other
-//	metrics.go    all metrics; system.go the actor system; logging.go its log
+//	metrics.go    all metrics; system.go the actor system; logging.go its log; errors.go errors
 package actors
