@@ -319,6 +319,22 @@ func TestLeadershipSignalsMayBeDropped(t *testing.T) {
 	})
 }
 
+// A machine that is gone reports an entry that the one after it has not seen: not a second failure.
+func TestALateFaultIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		c := g.open()
+		defer g.close()
+		s := c.Shard(1)
+		g.mustPropose(s, "a")
+		s.Fail(s.CommitIndex()+1, errBroken)
+		if err := s.Fault(); err != nil || g.made(1) != 1 {
+			t.Errorf("fault %v, %d machines", err, g.made(1))
+		}
+		g.mustPropose(s, "b")
+	})
+}
+
 func TestSnapshotGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)

@@ -24,8 +24,8 @@ type fsm struct {
 	kept func()
 
 	stopped    atomic.Bool
-	handed     atomic.Uint64 // index of the last entry handed to the machine
-	work       atomic.Uint64 // index of the last command among them
+	given      atomic.Uint64 // index of the last entry that the machine was given, or is being given
+	work       atomic.Uint64 // index of the last command that it took
 	opening    atomic.Bool   // the next restore is NewRaft's: when it fails, so does the open
 	restoreErr error         // what that restore said; raft passes on only a text of its own
 }
@@ -45,6 +45,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 			entries[i].Data = l.Data
 		}
 	}
+	f.given.Store(logs[len(logs)-1].Index)
 	if err := f.call(func() error { return f.machine.Apply(entries) }); err != nil {
 		f.stopped.Store(true)
 		first, last := logs[0].Index, logs[len(logs)-1].Index
@@ -60,7 +61,6 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 			f.work.Store(l.Index)
 		}
 	}
-	f.handed.Store(logs[len(logs)-1].Index)
 	return answers
 }
 

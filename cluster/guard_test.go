@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,28 +99,29 @@ func TestManyCommittedEntriesDoNotBlockTheStart(t *testing.T) {
 
 // Barrier, AppliedIndex and VerifyLeader do not mean what they seem to (rules R9, R13): nothing outside tests may use them.
 func TestMisleadingCallsOfRaftAreNotUsed(t *testing.T) {
-	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", nil, 0)
+	files, calls := token.NewFileSet(), 0
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls := 0
-	for _, p := range packages {
-		for name, file := range p.Files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if s, ok := n.(*ast.SelectorExpr); ok {
-					calls++
-					switch s.Sel.Name {
-					case "Barrier", "AppliedIndex", "VerifyLeader", "LeaderCh":
-						t.Errorf("%s: %s", files.Position(s.Pos()), s.Sel.Name)
-					}
-				}
-				return true
-			})
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
+		file, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				calls++
+				switch s.Sel.Name {
+				case "Barrier", "AppliedIndex", "VerifyLeader", "LeaderCh":
+					t.Errorf("%s: %s", files.Position(s.Pos()), s.Sel.Name)
+				}
+			}
+			return true
+		})
 	}
 	if calls < 100 {
 		t.Errorf("vacuous: only %d selectors seen", calls)

@@ -38,11 +38,10 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// snapMeta is what a snapshot says of itself.
+// snapMeta is what a snapshot says of itself. It is encoded as an array: new fields go to the end, with a new version.
 type snapMeta struct {
-	_msgpack struct{} `msgpack:",as_array"`
-	Cluster  []byte
-	Shard    uint32
+	Cluster []byte
+	Shard   uint32
 	// Index and Term are those of the last entry in the state.
 	Index, Term uint64
 	// Members is the raft configuration at MembersIndex, in raft's encoding.
@@ -54,10 +53,13 @@ type snapMeta struct {
 
 // appendHead appends the head of a file.
 func appendHead(b []byte, m *snapMeta) ([]byte, error) {
-	meta, err := msgpack.Marshal(m)
-	if err != nil {
+	var buf bytes.Buffer
+	enc := msgpack.NewEncoder(&buf)
+	enc.UseArrayEncodedStructs(true)
+	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("cluster: encode snapshot head: %w", err)
 	}
+	meta := buf.Bytes()
 	at := len(b)
 	b = append(b, snapMagic...)
 	b = binary.LittleEndian.AppendUint16(b, snapVersion)

@@ -34,7 +34,8 @@ func (f *fault) Unwrap() error { return f.err }
 
 // Fail takes this replica out of its group at once, so that another leads, and rebuilds it from snapshot and log with a new machine (rule R17).
 // Index is the entry to blame, 0 for none; the same entry failing twice keeps the replica down. It returns at once and may be called from
-// anywhere, also from the machine's own methods; while a fault is being handled further ones are ignored.
+// anywhere, also from the machine's own methods; while a fault is being handled further ones are ignored, and so is one about an entry that the
+// present machine was not given yet: it comes late, from the machine before.
 func (s *Shard) Fail(index uint64, err error) { s.fail(index, index, err) }
 
 func (s *Shard) fail(first, last uint64, err error) {
@@ -43,8 +44,13 @@ func (s *Shard) fail(first, last uint64, err error) {
 	if s.closed || s.fault != nil || s.downed != nil {
 		return
 	}
+	r := s.replica.Load()
+	if r != nil && first > r.fsm.given.Load() {
+		s.cluster.cfg.Logger.Warn("a fault of an earlier machine comes late", "shard", s.id, "entry", first, "error", err)
+		return
+	}
 	s.fault = &fault{first: first, last: last, err: err}
-	if r := s.replica.Load(); r != nil {
+	if r != nil {
 		r.halt()
 	}
 	select {

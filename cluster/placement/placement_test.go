@@ -143,27 +143,28 @@ func TestAddingANodeMovesReplicasOnlyToIt(t *testing.T) {
 
 func TestRemovingANodeMovesItsReplicasAndWhatEvennessNeeds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		shards, replicas := rapid.IntRange(1, 12).Draw(t, "shards"), rapid.IntRange(1, 4).Draw(t, "replicas")
-		nodes := nodeNames(rapid.IntRange(2, 8).Draw(t, "nodes"))
+		shards, replicas := rapid.IntRange(1, 4).Draw(t, "shards"), rapid.IntRange(1, 3).Draw(t, "replicas")
+		nodes := nodeNames(rapid.IntRange(2, 6).Draw(t, "nodes"))
 		before, _ := plan(t, emptyTable(shards), nodes, replicas)
 		gone := rapid.SampledFrom(nodes).Draw(t, "gone")
 		left := slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return n == gone })
 		after, moves := plan(t, before, left, replicas)
 		checkTable(t, after, left, replicas)
-		// Nothing leaves a node that stays unless that node held more than its new share.
-		load := make(map[string]int)
-		for _, at := range before {
-			for _, n := range at {
-				load[n]++
-			}
-		}
-		share := shards * min(replicas, len(left)) / len(left)
-		for _, m := range moves {
-			if m.From != gone && m.From != "" && load[m.From] <= share {
-				t.Fatalf("move %+v though %s held %d of %d", m, m.From, load[m.From], share)
-			}
+		if comes, best := newReplicas(moves), fewestMoves(before, left, min(replicas, len(left))); comes != best {
+			t.Fatalf("%d new replicas, %d are enough: %v -> %v", comes, best, before, after)
 		}
 	})
+}
+
+// newReplicas counts the moves that make a replica.
+func newReplicas(moves []placement.Move) int {
+	n := 0
+	for _, m := range moves {
+		if m.To != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // A dumb oracle: try every even placement of small clusters and count moves.
@@ -177,13 +178,7 @@ func TestPlanMakesTheFewestMoves(t *testing.T) {
 		}
 		table, moves := plan(t, present, nodes, replicas)
 		checkTable(t, table, nodes, replicas)
-		comes := 0
-		for _, m := range moves {
-			if m.To != "" {
-				comes++
-			}
-		}
-		if best := fewestMoves(present, nodes, min(replicas, n)); comes != best {
+		if comes, best := newReplicas(moves), fewestMoves(present, nodes, min(replicas, n)); comes != best {
 			t.Fatalf("%d new replicas, %d are enough: %v -> %v", comes, best, present, table)
 		}
 	})
