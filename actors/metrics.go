@@ -21,6 +21,7 @@ type metrics struct {
 	entries    prometheus.Counter
 	commands   prometheus.Counter
 	bytes      prometheus.Counter
+	voided     prometheus.Counter
 
 	mu       sync.Mutex // guards replicas
 	replicas map[uint32]*Replica
@@ -50,6 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		entries:    counter("proposals_total", "Entries proposed."),
 		commands:   counter("proposed_commands_total", "Commands proposed."),
 		bytes:      counter("proposed_bytes_total", "Bytes proposed."),
+		voided:     counter("voided_entries_total", "Entries dropped because they were admitted in another term than the log's."),
 		replicas:   make(map[uint32]*Replica),
 		pending:    desc("pending_requests", "Requests in the actors' hands."),
 		backlog:    desc("apply_backlog_entries", "Committed entries that wait in actors."),
@@ -65,7 +67,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}
 	}
 	if reg != nil {
-		reg.MustRegister(outcomes, m.parked, m.hot, m.broken, m.faults, m.lost, m.overloaded, m.entries, m.commands, m.bytes, m)
+		reg.MustRegister(outcomes, m.parked, m.hot, m.broken, m.faults, m.lost, m.overloaded, m.entries, m.commands, m.bytes, m.voided, m)
 	}
 	return m
 }

@@ -162,6 +162,7 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 // void drops a proposal that was admitted in another term than its entry's: everything in it was answered when that term closed, and every
 // replica drops it alike (rule R14).
 func (s *shardActor) void(ctx actor.Context, e *entry) {
+	s.r.metrics.voided.Inc()
 	if len(e.items) > 0 {
 		s.failed(ctx, &failed{items: e.items, out: stock.Outcome{Code: stock.NoLeader}})
 	}

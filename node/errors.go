@@ -30,7 +30,7 @@ func ExitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case is(err, wal.ErrNewerFormat, wal.ErrOtherCluster, wal.ErrLocked, cluster.ErrSnapshotVersion, cluster.ErrSnapshotForeign, actors.ErrClock):
+	case is(err, ErrDataDir, ErrListen, wal.ErrNewerFormat, wal.ErrOtherCluster, wal.ErrLocked, cluster.ErrSnapshotVersion, cluster.ErrSnapshotForeign, actors.ErrClock):
 		return exitUnusable
 	case is(err, wal.ErrFailed, wal.ErrCorrupt, wal.ErrStalled, wal.ErrHardBound, cluster.ErrSnapshotCorrupt, cluster.ErrLogGap,
 		cluster.ErrStateLost, cluster.ErrEntryFailed, actors.ErrPanic):

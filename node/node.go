@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,6 +98,24 @@ func (n *Node) openLog() (err error) {
 		SoftBytes: n.cfg.WALSoftBytes, HardBytes: n.cfg.WALHardBytes, StallExit: n.cfg.DiskStallExit,
 		OnFatal: n.fail, Logger: n.cfg.Logger, Observer: newLogMetrics(n.registry),
 	})
+	return n.advise(err)
+}
+
+// advise adds the way out to an error of the log that has one.
+func (n *Node) advise(err error) error {
+	dir := n.cfg.DataDir
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w %s is full: free some space, choose another with --data-dir, or set a smaller --wal-segment-bytes (two segments are "+
+			"there from the start): %w", ErrDataDir, dir, err)
+	case errors.Is(err, wal.ErrLocked):
+		return fmt.Errorf("%w %s: another process serves from it: stop that one, or choose another with --data-dir: %w", ErrDataDir, dir, err)
+	case errors.Is(err, wal.ErrOtherCluster):
+		return fmt.Errorf("%w %s: its log and its node.json are not of one cluster: put back the one that was replaced: %w", ErrDataDir, dir, err)
+	case errors.Is(err, wal.ErrCorrupt):
+		return fmt.Errorf("node: the log is damaged and nothing was changed: 'holdfast wal verify %s' shows where; restore the directory from a copy, or "+
+			"start on an empty one: %w", dir, err)
+	}
 	return err
 }
 

@@ -1,0 +1,142 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/api/client"
+	"holdfast/stock"
+	"holdfast/wal"
+)
+
+// An entry that this build does not know stops its shard, which names it and never skips it; the other shards go on (rules R1, R17).
+func TestUnknownEntryKeepsTheShardDown(t *testing.T) {
+	n := open(t, config(t.TempDir()))
+	defer n.Close()
+	ctx := context.Background()
+	c := n.client(t)
+	bad, good := skuOfShard(t, n, 1), skuOfShard(t, n, 2)
+	for _, sku := range []string{bad, good} {
+		if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: sku, Stock: 5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.cluster.Shard(1).Propose([]byte("not a proposal of this format, nor of any other"), func(error) {})
+	await(t, "shard 1 stays down and says why", func() bool {
+		check := n.shards[0].check()
+		return !check.OK && strings.Contains(check.Detail, "the same entry failed twice")
+	})
+	if _, err := c.PlaceOrder(ctx, "k1", client.NewOrder{SKU: bad, User: "u"}); !client.IsNotExecuted(err) {
+		t.Errorf("an order of the shard that is down: %v", err)
+	}
+	if _, err := c.PlaceOrder(ctx, "k2", client.NewOrder{SKU: good, User: "u"}); err != nil {
+		t.Errorf("an order of another shard: %v", err)
+	}
+}
+
+func skuOfShard(t testing.TB, n *Node, shard uint32) string {
+	t.Helper()
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "o", "p", "q", "r", "s", "u", "v"} {
+		if n.cluster.ShardOf(stock.PartitionOf(name)).ID() == shard {
+			return name
+		}
+	}
+	t.Fatalf("no name belongs to shard %d", shard)
+	return ""
+}
+
+// A replica that leaves its group comes back from snapshot and log with the same state, and nobody hangs meanwhile.
+func TestReplicaIsRebuilt(t *testing.T) {
+	n := open(t, config(t.TempDir()))
+	defer drain(t, n)
+	ctx := context.Background()
+	c := n.client(t)
+	sku := skuOfShard(t, n, 3)
+	if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: sku, Stock: 1000, Hot: true}); err != nil {
+		t.Fatal(err)
+	}
+	if len(crowd(t, c, sku, "a", 100)) != 100 {
+		t.Fatal("not all were accepted")
+	}
+	if _, _, err := n.cluster.Shard(3).Snapshot(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(crowd(t, c, sku, "b", 100)) != 100 {
+		t.Fatal("not all were accepted")
+	}
+	old := n.shards[2].replica.Load()
+	n.cluster.Shard(3).Fail(0, errors.New("for the test"))
+	await(t, "another replica opens", func() bool {
+		r := n.shards[2].replica.Load()
+		return r != old && r.Term() != 0
+	})
+	sum, err := c.SKU(ctx, sku)
+	if err != nil || sum.Held != 200 {
+		t.Errorf("%+v %v", sum, err)
+	}
+	if len(crowd(t, c, sku, "c", 100)) != 100 {
+		t.Error("not all were accepted after the rebuild")
+	}
+}
+
+// A log flipped in the middle is refused, with segment and offset and what to do; a second process on the same directory is refused too.
+func TestRefusesADamagedOrBusyLog(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, config(dir))
+	c := n.client(t)
+	if _, err := c.CreateSKU(context.Background(), client.SKUSpec{SKU: "shoe", Stock: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	crowd(t, c, "shoe", "a", 300)
+	if _, err := Open(context.Background(), config(dir)); !errors.Is(err, wal.ErrLocked) || ExitCode(err) != 1 {
+		t.Errorf("a second node on the directory: %v", err)
+	}
+	drain(t, n)
+	segment := filepath.Join(dir, "wal", "0000000000000001.wal")
+	b, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[9000] ^= 0x10
+	if err := os.WriteFile(segment, b, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(context.Background(), config(dir))
+	if ExitCode(err) != 4 || !strings.Contains(err.Error(), "0000000000000001.wal") || !strings.Contains(err.Error(), "wal verify") {
+		t.Fatalf("exit %d: %v", ExitCode(err), err)
+	}
+}
+
+// A clock that is behind the log's time is refused before anything is sold, unless it is accepted.
+func TestRefusesAWrongClock(t *testing.T) {
+	dir := t.TempDir()
+	n := open(t, config(dir))
+	if _, err := n.client(t).CreateSKU(context.Background(), client.SKUSpec{SKU: "shoe", Stock: 10}); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, n)
+	cfg := config(dir)
+	cfg.MaxDowntime = time.Nanosecond
+	if _, err := Open(context.Background(), cfg); ExitCode(err) != 1 || !strings.Contains(err.Error(), "--accept-clock") {
+		t.Fatalf("exit %d: %v", ExitCode(err), err)
+	}
+	cfg.AcceptClock = true
+	drain(t, open(t, cfg))
+}
+
+func TestExitCodes(t *testing.T) {
+	for err, code := range map[error]int{
+		nil: 0, ErrListen: 1, ErrDataDir: 1, wal.ErrLocked: 1, wal.ErrNewerFormat: 1, errors.Join(ErrDataDir, syscall.ENOSPC): 1, errors.Join(wal.ErrFailed, syscall.ENOSPC): 4,
+		ErrConfig: 2, wal.ErrConfig: 2, wal.ErrFailed: 4, wal.ErrStalled: 4, wal.ErrCorrupt: 4,
+	} {
+		if got := ExitCode(err); got != code {
+			t.Errorf("%v: exit %d, want %d", err, got, code)
+		}
+	}
+}
