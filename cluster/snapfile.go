@@ -134,6 +134,17 @@ func readEnd(f FileReader, blocksAt int64) (stateBytes int64, err error) {
 	return int64(binary.LittleEndian.Uint64(end[8:])), nil
 }
 
+// checkMembers says whether raft can decode the configuration: it panics when it cannot.
+func (m *snapMeta) checkMembers() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: its configuration cannot be decoded: %v", ErrSnapshotCorrupt, p)
+		}
+	}()
+	raft.DecodeConfiguration(m.Members)
+	return nil
+}
+
 // raftMeta returns what raft wants to know of a snapshot.
 func (m *snapMeta) raftMeta(id string, stateBytes int64) *raft.SnapshotMeta {
 	return &raft.SnapshotMeta{

@@ -21,7 +21,7 @@ type snapshotAnswer struct {
 func (r *replica) snapshots() {
 	ticker := time.NewTicker(r.cfg.SnapshotPoll)
 	defer ticker.Stop()
-	last := r.openedAt // when the newest was taken, or a try failed
+	last := r.openedAt // when the newest was taken
 	next := last       // no automatic one before
 	for {
 		select {
@@ -30,14 +30,18 @@ func (r *replica) snapshots() {
 			if now.Before(next) || !r.due(now.Sub(last)) {
 				continue
 			}
-			last, next = now, now
 			if answer := r.take(); answer.err != nil {
 				next = now.Add(r.cfg.SnapshotRetry)
 				r.cfg.Logger.Warn("snapshot failed", "shard", r.shard.id, "error", answer.err)
+			} else {
+				last = now
 			}
 		case ask := <-r.asked:
-			last = time.Now()
-			ask.answer <- r.take()
+			now, answer := time.Now(), r.take()
+			if answer.err == nil {
+				last = now
+			}
+			ask.answer <- answer
 		case <-r.stop:
 			return
 		}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -129,16 +130,71 @@ func TestAFailedSnapshotIsTriedAgainLater(t *testing.T) {
 		if _, _, err := c.Shard(1).Snapshot(t.Context()); err == nil {
 			t.Error("the first try said nil")
 		}
-		pass(10*time.Minute + 5*time.Second)
+		pass(10*time.Minute + 25*time.Second)
 		if asked.Load() != 2 {
 			t.Fatalf("asked %d times", asked.Load())
 		}
-		pass(11 * time.Minute)
+		pass(10 * time.Second)
 		if asked.Load() != 3 || c.Shard(1).replica.Load().store.index() == 0 {
 			t.Errorf("asked %d times", asked.Load())
 		}
 		if c.Shard(1).Fault() != nil {
 			t.Errorf("a snapshot that fails is no fault: %v", c.Shard(1).Fault())
+		}
+	})
+}
+
+// slowCut writes until it fails.
+type slowCut struct{ began chan struct{} }
+
+func (c slowCut) WriteTo(w io.Writer) (int64, error) {
+	close(c.began)
+	for {
+		if _, err := w.Write(make([]byte, snapBlockBytes)); err != nil {
+			return 0, err
+		}
+		pass(time.Second)
+	}
+}
+
+func (slowCut) Release() {}
+
+// slowMachine's state takes for ever to write.
+type slowMachine struct {
+	*recorder
+	cut slowCut
+}
+
+func (m *slowMachine) Snapshot() (Cut, error) { return m.cut, nil }
+
+func TestCloseDoesNotWaitForALargeSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		began := make(chan struct{})
+		c := g.open(func(c *Config) {
+			make := c.NewMachine
+			c.NewMachine = func(s *Shard) (Machine, error) {
+				m, err := make(s)
+				return &slowMachine{m.(*recorder), slowCut{began}}, err
+			}
+		})
+		g.mustPropose(c.Shard(1), "a")
+		failed := make(chan error, 1)
+		go func() {
+			_, _, err := c.Shard(1).Snapshot(t.Context())
+			failed <- err
+		}()
+		<-began
+		start := time.Now()
+		g.close()
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("Close took %v", took)
+		}
+		if err := <-failed; err == nil {
+			t.Error("half a snapshot was reported as taken")
+		}
+		if names, _ := g.fs.List("/data/snapshots/shard-1"); len(names) != 0 {
+			t.Errorf("left: %v", names)
 		}
 	})
 }

@@ -113,6 +113,9 @@ func (s *snapshotStore) load(name string) (*snapshot, error) {
 	case snapName(meta.Index, meta.Term) != name:
 		return nil, s.explain(name, fmt.Errorf("%w: it holds index %d of term %d", ErrSnapshotCorrupt, meta.Index, meta.Term))
 	}
+	if err := meta.checkMembers(); err != nil {
+		return nil, s.explain(name, err)
+	}
 	if snap.stateBytes, err = readEnd(f, blocksAt); err != nil {
 		return nil, s.explain(name, err)
 	}

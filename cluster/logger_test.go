@@ -1,0 +1,32 @@
+package cluster
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+func TestRaftsLogFromWarnOn(t *testing.T) {
+	var out bytes.Buffer
+	l := newRaftLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))).With("shard", 3)
+	l.Trace("one")
+	l.Debug("two")
+	l.Info("three")
+	l.Warn("four", "got", hclog.Fmt("%d / %d", 1, 2))
+	l.Named("net").Error("five")
+	l.Warn(electionWarning)
+	got := out.String()
+	for _, want := range []string{
+		`level=WARN msg="raft: four" shard=3 got="1 / 2"`, `level=ERROR msg="raft.net: five" shard=3`, `level=INFO msg="raft: heartbeat timeout`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("missing: %s", want)
+		}
+	}
+	if n := strings.Count(got, "\n"); n != 3 || l.IsInfo() || !l.IsWarn() {
+		t.Errorf("%d lines:\n%s", n, got)
+	}
+}
