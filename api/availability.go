@@ -24,7 +24,10 @@ func (x *exchange) availability() *problem {
 		if _, leader := x.s.cfg.Core.Locate(sku); leader == "" {
 			return &problem{code: stock.NoLeader}
 		}
-		return &problem{code: stock.SKUNotFound}
+		// The shard may have opened between the two looks; what a leader that is open does not have does not exist.
+		if a, ok = x.s.cfg.Core.Availability(sku); !ok {
+			return &problem{code: stock.SKUNotFound}
+		}
 	}
 	now := stock.TimeOf(x.s.cfg.Now())
 	b := append(x.out, `{"sku":`...)

@@ -66,6 +66,30 @@ func TestAvailabilityWithoutLeader(t *testing.T) {
 	s.want(s.public("GET /v1/skus/shoe/availability", ""), 503, "no_leader")
 }
 
+// opening is a core whose shard opens between the first look at what is published and the second.
+type opening struct {
+	Core
+	looks *int
+}
+
+func (o opening) Availability(sku string) (stock.Availability, bool) {
+	if *o.looks++; *o.looks == 1 {
+		return stock.Availability{}, false
+	}
+	return o.Core.Availability(sku)
+}
+
+// A SKU is not missing because its shard opened just now.
+func TestAvailabilityWhileOpening(t *testing.T) {
+	looks := 0
+	s := newShop(t, func(c *Config) { c.Core = opening{c.Core, &looks} })
+	s.sku("shoe", `{"stock":2}`)
+	if a := s.public("GET /v1/skus/shoe/availability", ""); a.status != 200 || looks != 2 {
+		t.Errorf("%d after %d looks: %s", a.status, looks, a.body)
+	}
+	s.want(s.public("GET /v1/skus/boot/availability", ""), 404, "sku_not_found")
+}
+
 func TestReadiness(t *testing.T) {
 	s := newShop(t)
 	if a := s.public("GET /readyz", ""); a.body != `{"ready":true}` {

@@ -23,8 +23,15 @@ func (c core) Availability(sku string) (stock.Availability, bool) {
 	return r.Availability(sku)
 }
 
-// Locate returns the shard that owns a SKU and the node that leads it.
-func (c core) Locate(sku string) (uint32, string) { return c.n.cluster.Locate(sku) }
+// Locate returns the shard that owns a SKU and the node that leads it. While this node leads in raft only, with actors that have not opened yet
+// (rule R14), nobody does: what they have not applied yet would look as if it did not exist.
+func (c core) Locate(sku string) (shard uint32, leader string) {
+	shard, leader = c.n.cluster.Locate(sku)
+	if leader == c.n.cfg.NodeID && c.n.Locate(stock.PartitionOf(sku)) == nil {
+		leader = ""
+	}
+	return shard, leader
+}
 
 var _ actors.Router = (*Node)(nil)
 

@@ -53,7 +53,8 @@ func TestKilledUnderLoad(t *testing.T) {
 	if s.unknownTotal == 0 {
 		t.Errorf("seed %d: no answer was ever lost: the kills hit nothing", seed)
 	}
-	t.Logf("seed %d: %d kills in %.1f s: %d orders acknowledged, %d outcomes unknown (%d had been accepted, %d fenced), none lost, none doubled; "+
+	t.Logf("seed %d: %d kills in %.1f s: %d orders acknowledged, %d outcomes unknown (%d had been accepted, %d were fenced, "+
+		"the others asked again), none lost, none doubled; "+
 		"slowest restart %d ms, slowest convergence of SQLite %d ms", seed, *kills, time.Since(begin).Seconds(), len(s.acks), s.unknownTotal,
 		s.unknownAccepted, s.unknownFenced, s.slowestStart.Milliseconds(), s.slowestFlush.Milliseconds())
 }
@@ -95,7 +96,8 @@ func newSiege(t *testing.T, seed uint64) *siege {
 		t: t, dir: filepath.Join(t.TempDir(), "node"), path: program(t), random: rand.New(rand.NewPCG(seed, 1)),
 		acks: make(map[string]ack),
 	}
-	s.args = []string{"serve", "--data-dir", s.dir, "--http", addrs[0], "--admin", addrs[1], "--peer", addrs[2], "--log-level", "warn"}
+	s.args = []string{"serve", "--data-dir", s.dir, "--http", addrs[0], "--admin", addrs[1], "--peer", addrs[2], "--log-level", "warn",
+		"--snapshot-bytes", "16384"}
 	if s.once, err = client.New(client.Config{Addr: addrs[0], AdminAddr: addrs[1], MaxConns: 2 * loadWorkers}); err != nil {
 		t.Fatal(err)
 	}
@@ -150,11 +152,30 @@ func (s *siege) load() {
 	case <-ctx.Done():
 		s.t.Errorf("round %d: fewer than %d orders in 20 s", s.round, target)
 	}
+	if s.round == 2 {
+		s.awaitSnapshot(ctx)
+	}
 	s.node.Kill()
 	stopAt := time.AfterFunc(time.Second, stop) // callers end by themselves at the first lost or refused connection
 	callers.Wait()
 	stopAt.Stop()
 	s.unknownTotal += len(s.unknown)
+}
+
+// awaitSnapshot waits, under load, for a snapshot, so that later starts and the replay at the end begin with one.
+func (s *siege) awaitSnapshot(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found, err := filepath.Glob(filepath.Join(s.dir, "snapshots", "shard-*", "*.snap"))
+		if err != nil || ctx.Err() != nil {
+			s.t.Fatalf("no snapshot: %v, %v", err, ctx.Err())
+		}
+		if len(found) > 0 {
+			return
+		}
+		<-tick.C
+	}
 }
 
 func (s *siege) acknowledged() int {

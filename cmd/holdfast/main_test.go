@@ -22,8 +22,14 @@ import (
 
 // The test binary, under the name holdfast, is the program: scripts and tests run it as a process.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", raceExit); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"holdfast": main})
 }
+
+// raceExit keeps a program built with the race detector from waiting a second before it exits.
+const raceExit = "atexit_sleep_ms=0"
 
 // The command line as people type it. Each file in testdata/script is one story.
 func TestScripts(t *testing.T) {
@@ -34,6 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = &running{}
+			e.Setenv("GORACE", raceExit)
 			return nil
 		},
 	})

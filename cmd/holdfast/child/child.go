@@ -19,6 +19,9 @@ var (
 	ErrStopTimeout = errors.New("child: the node did not stop in time")
 )
 
+// waitDelay is how long a process that has ended may leave its standard error open to others.
+const waitDelay = time.Second
+
 // Node is a running node.
 type Node struct {
 	// Ready is what the node printed when it could serve.
@@ -41,6 +44,7 @@ func Start(ctx context.Context, program string, args []string, log io.Writer) (*
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = in, n.tail
+	cmd.WaitDelay = waitDelay
 	tie(cmd)
 	begin, began := time.Now(), make(chan error, 1)
 	go n.run(cmd, in, began)

@@ -19,7 +19,7 @@ type Config struct {
 	HoldTTL time.Duration
 	// Think bounds how long a buyer takes to pay or give up, from a twentieth of it on. Default 600 ms.
 	Think time.Duration
-	// CutAt is the share of the stock, in percent, at whose sale the power is cut. Default 40.
+	// CutAt is the share of the stock, in percent, at whose sale the power is cut, if not before because most buyers are in. Default 40.
 	CutAt int64
 	// Limit is how long the whole sale may take. Default two minutes.
 	Limit time.Duration

@@ -24,21 +24,26 @@ type crowd struct {
 	visits  atomic.Int64   // visits under way or called for
 	holding atomic.Int64   // units held, as last seen
 
-	onSold  func() // called once, when enough is paid for to cut the power
-	trigger int64
-	cut     sync.Once
+	// onRush is called once: when so many units are paid for, or so many buyers have come, that a power cut hits the crowd in the middle.
+	onRush     func()
+	paid, rush int64
+	cut        sync.Once
 
 	mu    sync.Mutex // guards queue
 	queue []buyer
 }
 
-// lookEvery is how often the crowd looks whether anything is free.
-const lookEvery = 15 * time.Millisecond
+const (
+	// lookEvery is how often the crowd looks whether anything is free.
+	lookEvery = 15 * time.Millisecond
+	// rushPercent of the buyers are in when the power is cut at the latest, so that others are still coming.
+	rushPercent = 60
+)
 
-func newCrowd(cfg *Config, c *client.Client, onSold func()) *crowd {
+func newCrowd(cfg *Config, c *client.Client, onRush func()) *crowd {
 	return &crowd{
-		cfg: cfg, client: c, book: newBook(), seats: make(chan buyer, cfg.Buyers), onSold: onSold,
-		trigger: max(1, cfg.Units*cfg.CutAt/100),
+		cfg: cfg, client: c, book: newBook(), seats: make(chan buyer, cfg.Buyers), onRush: onRush,
+		paid: max(1, cfg.Units*cfg.CutAt/100), rush: max(1, int64(cfg.Buyers)*rushPercent/100),
 	}
 }
 
@@ -84,6 +89,9 @@ func (c *crowd) next(doors context.Context) (b buyer, ok bool) {
 	c.visits.Add(1)
 	if n := c.arrived.Add(1); n <= int64(c.cfg.Buyers) {
 		c.book.count(func(t *Tally) { t.Buyers++ })
+		if n == c.rush {
+			c.cut.Do(c.onRush)
+		}
 		return person(c.cfg, int(n)), true
 	}
 	c.visits.Add(-1)
@@ -136,7 +144,7 @@ func (c *crowd) waiting() int {
 
 // sold notes how much is paid for.
 func (c *crowd) sold(paid int64) {
-	if paid >= c.trigger {
-		c.cut.Do(c.onSold)
+	if paid >= c.paid {
+		c.cut.Do(c.onRush)
 	}
 }

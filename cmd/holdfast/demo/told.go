@@ -32,13 +32,19 @@ type Told struct {
 // Tally counts what happened on the clients' side.
 type Tally struct {
 	// Buyers came; Requests were answered.
-	Buyers, Requests int64
+	Buyers   int64 `json:"buyers"`
+	Requests int64 `json:"requests"`
 	// Refused is how often an order was refused, OverLimit how many of those were for a second unit.
-	Refused, OverLimit int64
+	Refused   int64 `json:"refused"`
+	OverLimit int64 `json:"over_limit"`
 	// DoubleClicks sent one key twice at once, Webhooks repeated a payment.
-	DoubleClicks, Webhooks int64
+	DoubleClicks int64 `json:"double_clicks"`
+	Webhooks     int64 `json:"webhooks_repeated"`
 	// Placed, Paid, Cancelled and TooLate count answers about orders; TooLate payments came after the hold had expired.
-	Placed, Paid, Cancelled, TooLate int64
+	Placed    int64 `json:"placed"`
+	Paid      int64 `json:"paid"`
+	Cancelled int64 `json:"cancelled"`
+	TooLate   int64 `json:"too_late"`
 }
 
 // book is where the clients write down what they are told.

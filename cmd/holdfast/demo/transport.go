@@ -11,7 +11,7 @@ import (
 	"holdfast/api/client"
 )
 
-// wire counts the requests of the crowd, and which of them had to be sent again because their answer was lost.
+// wire counts the requests of the crowd, and which of those that change something had to be sent again because their answer was lost.
 type wire struct {
 	to       *http.Transport
 	answered atomic.Int64
@@ -36,7 +36,7 @@ func newWire(conns int) *wire {
 
 // RoundTrip sends a request.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Header.Get("Idempotency-Retry") != "" {
+	if req.Method != http.MethodGet && req.Header.Get("Idempotency-Retry") != "" {
 		var key string
 		if keys := req.Header["idempotency-key"]; len(keys) > 0 { // as the client spells it
 			key = keys[0]
