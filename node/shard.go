@@ -47,11 +47,26 @@ var _ cluster.Machine = machine{}
 func (m machine) Apply(entries []cluster.Entry) error {
 	for _, e := range entries {
 		if err := m.Replica.Apply(e.Index, e.Term, e.Data); err != nil {
-			return err
+			return &entryError{e.Index, err}
 		}
 	}
 	return nil
 }
+
+// entryError names the entry of a batch that could not be applied.
+type entryError struct {
+	index uint64
+	err   error
+}
+
+// Error says what was wrong with the entry.
+func (e *entryError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *entryError) Unwrap() error { return e.err }
+
+// EntryIndex tells the raft group which entry is to blame.
+func (e *entryError) EntryIndex() uint64 { return e.index }
 
 // Snapshot returns a cut.
 func (m machine) Snapshot() (cluster.Cut, error) {
