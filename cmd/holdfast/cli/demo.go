@@ -52,14 +52,22 @@ func (a *app) demo(ctx context.Context, cfg demo.Config) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	cfg.Program, cfg.Log, cfg.Terminal = program, a.Err, isTerminal(a.Err)
+	cfg.Program, cfg.Log, cfg.Columns = program, a.Err, columns(a.Err)
 	d, err := demo.Run(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	err = a.showDemo(d)
-	if err == nil && isTerminal(a.Out) && isTerminal(a.In) {
-		err = a.serveOn(ctx, d)
+	switch {
+	case err != nil:
+	case isTerminal(a.Out) && isTerminal(a.In):
+		err = d.Serve(ctx, func() {
+			a.tryIt(d)
+			a.note("\nServing until Ctrl-C.")
+		})
+	default:
+		a.tryIt(d)
+		a.note("On a terminal the node serves on; here its files are removed now.")
 	}
 	return errors.Join(err, d.Close())
 }
@@ -103,7 +111,6 @@ func (a *app) showDemo(d *demo.Demo) error {
 	if !d.Proof.Pass {
 		return exitWith(ExitBroken, errors.New("a promise was broken: "+word))
 	}
-	a.tryIt(d)
 	return nil
 }
 
@@ -116,15 +123,21 @@ func verdictWord(pass bool) string {
 
 // tryIt shows one request and one query.
 func (a *app) tryIt(d *demo.Demo) {
-	a.note("\nTry it (on a terminal the node serves on):")
+	a.note("\nTry it:")
 	a.note(`  curl -i http://%s/v1/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: mine' -d '{"sku":"sneaker","user":"me"}'`, d.Addr)
 	a.note(`  sqlite3 %s 'select state, count(*), sum(qty) from orders group by state'`, d.DatabasePath())
 }
 
-// serveOn keeps the node of the demo for whoever wants to try it.
-func (a *app) serveOn(ctx context.Context, d *demo.Demo) error {
-	a.note("\nServing until Ctrl-C.")
-	return d.Serve(ctx)
+// columns is the width of a terminal, 0 of anything else.
+func columns(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok || !isTerminal(f) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
 }
 
 func isTerminal(stream any) bool {

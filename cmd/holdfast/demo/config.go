@@ -27,8 +27,8 @@ type Config struct {
 	Seed uint64
 	// Log takes what happens, Verbose what the node logs; nil: nowhere.
 	Log, Verbose io.Writer
-	// Terminal: Log is a terminal, on which a line may be written again.
-	Terminal bool
+	// Columns is the width of the terminal that Log is, on which a line may be written again; 0: it is none.
+	Columns int
 }
 
 // The sale is of one SKU.

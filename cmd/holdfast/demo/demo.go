@@ -47,7 +47,7 @@ func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
 	d.Dir = filepath.Join(d.root, "data")
 	ctx, cancel := context.WithTimeout(ctx, cfg.Limit)
 	defer cancel()
-	show := newProgress(cfg.Log, cfg.Terminal)
+	show := newProgress(cfg.Log, cfg.Columns)
 	if d.power, err = powerOn(ctx, &d.cfg, d.Dir); err != nil {
 		return nil, err
 	}
@@ -144,8 +144,9 @@ func (d *Demo) cutPower(ctx context.Context, c *crowd, w *wire, show *progress) 
 // state is the live line.
 func (c *crowd) state(w *wire) string {
 	t := c.book.tally()
-	return fmt.Sprintf("%s came | %s held | %s of %s paid | %s cancelled | %s refusals | %s answers lost, asked again",
-		number(t.Buyers), number(c.holding.Load()), number(t.Paid), number(c.cfg.Units), number(t.Cancelled), number(t.Refused), number(w.askedAgain()))
+	return fmt.Sprintf("%s of %s sold, %s held | %s buyers came, %s refusals | %s cancelled | %s asked again",
+		number(t.Paid), number(c.cfg.Units), number(c.holding.Load()), number(t.Buyers), number(t.Refused), number(t.Cancelled),
+		number(w.askedAgain()))
 }
 
 // count reads the log and SQLite and compares.
@@ -163,11 +164,12 @@ func (d *Demo) count(ctx context.Context) error {
 	return nil
 }
 
-// Serve starts the node again, as it is, and keeps it serving until the context ends.
-func (d *Demo) Serve(ctx context.Context) error {
+// Serve starts the node again, as it is, calls ready, and keeps it serving until the context ends.
+func (d *Demo) Serve(ctx context.Context, ready func()) error {
 	if err := d.power.start(ctx); err != nil {
 		return err
 	}
+	ready()
 	n := d.power.current()
 	select {
 	case <-ctx.Done():

@@ -9,10 +9,10 @@ import (
 
 // progress tells how the sale goes: on a terminal in one line that is written again and again, else in a line now and then.
 type progress struct {
-	to       io.Writer
-	terminal bool
-	begin    time.Time
-	state    func() string
+	to      io.Writer
+	columns int // of the terminal; 0: it is none
+	begin   time.Time
+	state   func() string
 
 	mu   sync.Mutex // guards what follows, and to
 	live bool       // the last thing written was the live line
@@ -22,8 +22,8 @@ type progress struct {
 	done sync.WaitGroup
 }
 
-func newProgress(to io.Writer, terminal bool) *progress {
-	return &progress{to: to, terminal: terminal, begin: time.Now()}
+func newProgress(to io.Writer, columns int) *progress {
+	return &progress{to: to, columns: columns, begin: time.Now()}
 }
 
 // say writes a line of its own.
@@ -37,7 +37,7 @@ func (p *progress) say(format string, args ...any) {
 // follow shows what state returns until finish is called.
 func (p *progress) follow(state func() string) {
 	every := time.Second
-	if p.terminal {
+	if p.columns > 0 {
 		every = 100 * time.Millisecond
 	}
 	p.state, p.stop = state, make(chan struct{})
@@ -66,17 +66,18 @@ func (p *progress) show() {
 	text := p.state()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if text == p.last && !p.terminal {
+	if text == p.last && p.columns == 0 {
 		return
 	}
 	p.last = text
 	line := fmt.Sprintf("%6.1fs  %s", time.Since(p.begin).Seconds(), text)
-	if !p.terminal {
+	if p.columns == 0 {
 		fmt.Fprintln(p.to, line)
 		return
 	}
 	p.clearLocked()
-	fmt.Fprint(p.to, line)
+	// A line that wraps could not be taken away again.
+	fmt.Fprint(p.to, line[:min(len(line), p.columns-1)])
 	p.live = true
 }
 

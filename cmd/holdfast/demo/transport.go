@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,9 +38,11 @@ func newWire(conns int) *wire {
 // RoundTrip sends a request.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet && req.Header.Get("Idempotency-Retry") != "" {
-		var key string
-		if keys := req.Header["idempotency-key"]; len(keys) > 0 { // as the client spells it
-			key = keys[0]
+		key := ""
+		for name, values := range req.Header {
+			if strings.EqualFold(name, "Idempotency-Key") { // the client spells it in small letters
+				key = values[0]
+			}
 		}
 		w.mu.Lock()
 		w.again[req.Method+req.URL.Path+" "+key] = struct{}{}
