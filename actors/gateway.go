@@ -4,6 +4,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"strconv"
 	"sync/atomic"
@@ -197,7 +198,10 @@ func (g *Gateway) stamp(req stock.Request, deadline stock.Time) {
 
 // SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.
 func (g *Gateway) SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error) {
-	names := g.names(after, limit+1)
+	names, err := g.names(after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
 	if more = len(names) > limit; more {
 		names = names[:limit]
 	}
@@ -214,13 +218,16 @@ func (g *Gateway) SKUs(ctx context.Context, after string, limit int) (skus []sto
 	return skus, more, nil
 }
 
-func (g *Gateway) names(after string, limit int) []string {
-	var names []string
+// names lists nothing rather than too little: a shard that has not opened has not applied all of its log.
+func (g *Gateway) names(after string, limit int) (names []string, err error) {
 	for _, r := range g.router.Replicas() {
+		if r.Term() == 0 {
+			return nil, fmt.Errorf("%w: shard %d has not opened", ErrUnavailable, r.shard)
+		}
 		names = append(names, r.directory.names(after, limit)...)
 	}
 	sort.Strings(names)
-	return names[:min(limit, len(names))]
+	return names[:min(limit, len(names))], nil
 }
 
 // Pending returns how many requests are in the actors' hands.

@@ -14,6 +14,7 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.server.Drain()
 	n.gateway.Drain()
 	n.awaitAnswers(ctx)
+	n.awaitCallers(ctx)
 	err := n.server.Shutdown(ctx)
 	return errors.Join(err, n.close(ctx))
 }
@@ -27,6 +28,19 @@ func (n *Node) awaitAnswers(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// drainGrace is how long a node that drains goes on saying so before its listeners close: a request that is just arriving is told "not executed"
+// instead of losing its connection without a word.
+const drainGrace = 200 * time.Millisecond
+
+func (n *Node) awaitCallers(ctx context.Context) {
+	grace := time.NewTimer(drainGrace)
+	defer grace.Stop()
+	select {
+	case <-grace.C:
+	case <-ctx.Done():
 	}
 }
 
