@@ -10,7 +10,7 @@ import (
 
 // Config says what is flushed, where to, and within which bounds. Zero values take the defaults named here.
 type Config struct {
-	// Sink is "sqlite" (the default) or "none".
+	// Sink is "sqlite" (the default), "none" or the URL of a PostgreSQL database, postgres://USER@HOST:PORT/DATABASE?search_path=SCHEMA.
 	Sink string
 	// Path is the file of the SQLite sink. Its directory must exist.
 	Path string
@@ -23,7 +23,8 @@ type Config struct {
 
 	// Shards are flushed each by a goroutine of its own.
 	Shards []Shard
-	// Term returns the raft term that this node is in for a shard. Called by the flushing goroutines.
+	// Term returns the raft term in which this node may write a shard's rows: for a sink of its own the term it is in, for a shared one the term
+	// it leads in. 0 leaves the shard alone: its session is closed until the term is another. Called by the flushing goroutines.
 	Term func(shard uint32) uint64
 
 	// BatchRows is about how many rows one transaction writes. Default 4096.
@@ -36,6 +37,11 @@ type Config struct {
 	RetryMin, RetryMax time.Duration
 	// BusyTimeout is how long one attempt waits for another process's lock. Default 250 ms.
 	BusyTimeout time.Duration
+	// ConnectTimeout is how long one attempt to reach a PostgreSQL server may take, unless its URL says so. Default 5 s.
+	ConnectTimeout time.Duration
+	// StatementTimeout is how long one statement in PostgreSQL, and the whole transaction as seen from here, may take. The server is told, so that
+	// it gives up what this process left behind. Default 30 s.
+	StatementTimeout time.Duration
 	// OpenTimeout is how long Open waits to learn whether the sink refuses us. Default 2 s.
 	OpenTimeout time.Duration
 	// BacklogOrders and BacklogAge bound what waits to be flushed: above either, ErrBacklog and a metric. Defaults 1,000,000 and one minute.
@@ -65,6 +71,8 @@ func (c Config) withDefaults() (Config, error) {
 	def(&c.RetryMin, 50*time.Millisecond)
 	def(&c.RetryMax, 2*time.Second)
 	def(&c.BusyTimeout, 250*time.Millisecond)
+	def(&c.ConnectTimeout, 5*time.Second)
+	def(&c.StatementTimeout, 30*time.Second)
 	def(&c.OpenTimeout, 2*time.Second)
 	def(&c.BacklogOrders, 1_000_000)
 	def(&c.BacklogAge, time.Minute)
@@ -94,8 +102,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: BatchRows and BacklogOrders must be positive", ErrConfig)
 	case c.PollInterval < 0 || c.IdleInterval < c.PollInterval || c.RetryMin < 0 || c.RetryMax < c.RetryMin:
 		return fmt.Errorf("%w: PollInterval must not exceed IdleInterval, nor RetryMin RetryMax", ErrConfig)
-	case c.BusyTimeout < 0 || c.OpenTimeout < 0 || c.BacklogAge < 0:
-		return fmt.Errorf("%w: negative duration", ErrConfig)
+	case c.BusyTimeout < 0 || c.OpenTimeout < 0 || c.BacklogAge < 0 || c.ConnectTimeout < 0 || c.StatementTimeout < time.Millisecond:
+		return fmt.Errorf("%w: a duration is negative or too short", ErrConfig)
 	}
 	return nil
 }

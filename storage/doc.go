@@ -5,12 +5,14 @@
 //     are written only forward; rows and cursor move in one transaction; the cursor is taken only by a term that is not older.
 //   - An order never waits for it. A sink that is slow, locked, full, deleted or gone is tried again with growing pauses; Status and the metrics
 //     say so, and the flusher holds no more than one batch of rows meanwhile.
-//   - A sink is never written by two clusters, nor by a build that does not know its schema; a file of another program is left as it is.
+//   - A sink is never written by two clusters, nor by a build that does not know its schema; what another program wrote is left as it is.
+//   - No password of a database is in an error, a status, a metric or a line of the log.
 //
 // It assumes that a Source forgets no row above the index last given to Flushed, that log indexes stay below 2^48 and epochs below 2^15, and that
-// the file system keeps what SQLite has synced.
+// the file system keeps what SQLite or the server has synced.
 //
-// Files: source.go what is flushed; sink.go where to, with none.go and sqlite*.go; flusher.go opening, closing and status; shard.go the loop of
+// Files: source.go what is flushed; sink.go where to, with none.go, sqlite*.go and postgres.go: postgres_url.go reads its URL, postgres_open.go and
+// postgres_write.go are a session, postgres_sql.go what it says to the server; flusher.go opening, closing and status; shard.go the loop of
 // one shard (step 12 of an order); batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
 // audit.go reads them back; config.go, errors.go, metrics.go.
 package storage

@@ -7,7 +7,7 @@ var (
 	ErrConfig = errors.New("storage: invalid configuration")
 	// ErrUnknownSink is returned by Open for a sink that this build does not have.
 	ErrUnknownSink = errors.New("storage: unknown sink")
-	// ErrForeignFile is returned when the file belongs to another program; it is left as it is.
+	// ErrForeignFile is returned when the file, or the schema of a database, belongs to another program; it is left as it is.
 	ErrForeignFile = errors.New("storage: not a database of this program")
 	// ErrNewerSchema is returned when a newer build wrote the sink.
 	ErrNewerSchema = errors.New("storage: the sink has a newer schema than this build knows")
@@ -17,8 +17,8 @@ var (
 	ErrStaleTerm = errors.New("storage: a later term flushes this shard")
 	// ErrCursorMoved is returned when the sink's cursor is not where this session left it.
 	ErrCursorMoved = errors.New("storage: the sink's cursor moved")
-	// ErrSinkGone is returned when the file was deleted or replaced while it was open.
-	ErrSinkGone = errors.New("storage: the sink's file is gone")
+	// ErrSinkGone is returned when the file was deleted or replaced, or the tables were dropped, while they were in use.
+	ErrSinkGone = errors.New("storage: the sink's file or tables are gone")
 	// ErrBacklog is part of a shard's status while more waits to be flushed than the configured bounds; selling goes on.
 	ErrBacklog = errors.New("storage: flush backlog above its bound")
 	// ErrNotFlushed is returned by Close when the context ended before everything was in the sink.

@@ -398,7 +398,9 @@ func TestConfigIsChecked(t *testing.T) {
 		{"negative batch", func(c *Config) { c.BatchRows = -1 }, ErrConfig},
 		{"retry bounds", func(c *Config) { c.RetryMax = c.RetryMin - 1 }, ErrConfig},
 		{"negative age", func(c *Config) { c.BacklogAge = -1 }, ErrConfig},
-		{"postgres", func(c *Config) { c.Sink = "postgres://host/db" }, ErrUnknownSink},
+		{"statement timeout", func(c *Config) { c.StatementTimeout = 1 }, ErrConfig},
+		{"postgres mode", func(c *Config) { c.Sink = "postgres://host/db?sslmode=perhaps" }, ErrConfig},
+		{"postgres cluster", func(c *Config) { c.Sink, c.ClusterID = "postgres://host/db", "" }, ErrConfig},
 		{"unknown", func(c *Config) { c.Sink = "paper" }, ErrUnknownSink},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

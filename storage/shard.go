@@ -98,10 +98,18 @@ func (f *shardFlusher) isDraining() bool {
 
 // round is one turn: connect if need be, read, write, tell.
 func (f *shardFlusher) round(ctx context.Context) (progress, error) {
+	term := f.cfg.Term(f.shard.ID)
+	if term == 0 && f.first == nil {
+		f.leave()
+		return caughtUp, nil
+	}
 	if err := f.connect(ctx); err != nil {
 		return caughtUp, err
 	}
-	term := f.cfg.Term(f.shard.ID)
+	if term == 0 {
+		f.leave()
+		return caughtUp, nil
+	}
 	changes, err := f.shard.Source.Changes(ctx, f.index, f.cfg.BatchRows)
 	if err == nil && changes.UpTo < f.index {
 		err = fmt.Errorf("they end at %d, before %d", changes.UpTo, f.index)
@@ -144,6 +152,13 @@ func (f *shardFlusher) connect(ctx context.Context) error {
 	f.backlog.restart(index)
 	f.flushed(index)
 	return nil
+}
+
+// leave lets go of a shard whose rows another node writes. What waits there is that node's lag.
+func (f *shardFlusher) leave() {
+	f.disconnect()
+	f.backlog.restart(f.index)
+	f.backlog.flushed(f.index)
 }
 
 func (f *shardFlusher) flushed(index uint64) {

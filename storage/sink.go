@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"holdfast/stock"
 )
@@ -25,7 +24,7 @@ type Session interface {
 	// Write makes a batch and the cursor durable in one transaction: all of it or nothing. It gives up with ErrStaleTerm when a later term wrote
 	// the cursor and with ErrCursorMoved when the cursor is not at b.Since.
 	Write(ctx context.Context, b Batch) error
-	// Check returns why the next Write could not be found again by a reader: ErrSinkGone. Called while there is nothing to write.
+	// Check returns why the next Write would fail, or could not be found again by a reader: ErrSinkGone. Called while there is nothing to write.
 	Check(ctx context.Context) error
 	Close() error
 }
@@ -46,8 +45,26 @@ func newSink(c *Config) (Sink, error) {
 		return newSQLite(c)
 	case c.Sink == "none":
 		return none{}, nil
-	case strings.HasPrefix(c.Sink, "postgres://"), strings.HasPrefix(c.Sink, "postgresql://"):
-		return nil, fmt.Errorf("%w: PostgreSQL comes with a later version; use sqlite or none", ErrUnknownSink)
+	case isPostgres(c.Sink):
+		return newPostgres(c)
 	}
-	return nil, fmt.Errorf("%w: %q is neither sqlite nor none", ErrUnknownSink, c.Sink)
+	return nil, fmt.Errorf("%w: %s", ErrUnknownSink, sinksThereAre)
 }
+
+const sinksThereAre = "there are sqlite, none and postgres://USER@HOST:PORT/DATABASE"
+
+// CheckSink returns ErrUnknownSink or ErrConfig when Open would refuse a sink for its name alone. Nothing is connected to, and no part of a
+// PostgreSQL URL that could hold a password is in the error.
+func CheckSink(sink string) error {
+	switch {
+	case sink == "sqlite", sink == "none":
+		return nil
+	case isPostgres(sink):
+		_, err := parsePostgres(sink)
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrUnknownSink, sinksThereAre)
+}
+
+// SharedSink reports whether a sink is one database for all nodes, which only the leader of a shard writes to.
+func SharedSink(sink string) bool { return isPostgres(sink) }

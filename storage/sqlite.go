@@ -27,7 +27,7 @@ type sqliteSink struct {
 	// pragmas are run on each new connection after ours.
 	pragmas []string
 	// probe, when set, is called between the steps of a transaction and may fail them.
-	probe func(at step, s *sqliteSession) error
+	probe func(at step, s Session) error
 }
 
 var _ Sink = (*sqliteSink)(nil)

@@ -88,7 +88,7 @@ func TestFailureBetweenAnyTwoSteps(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				sink.probe = func(at step, session *sqliteSession) error {
+				sink.probe = func(at step, session Session) error {
 					if at != s || fired.Add(1) > 3 {
 						return nil
 					}
@@ -131,7 +131,7 @@ func TestKilledBetweenAnyTwoSteps(t *testing.T) {
 				t.Fatal(err)
 			}
 			var seen int
-			sink.probe = func(at step, _ *sqliteSession) error {
+			sink.probe = func(at step, _ Session) error {
 				if at == s {
 					if seen++; seen == 4 {
 						copyFiles(t, path, left)

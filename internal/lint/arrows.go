@@ -58,6 +58,7 @@ var contained = []containment{
 	{"net/http", serving, aboveCore},
 	{"database/sql", []string{"storage", "bench/rival"}, []string{"node", "bench", "cmd"}},
 	{"modernc.org/sqlite", []string{"storage"}, []string{"node", "bench", "cmd"}},
+	{"github.com/jackc/pgx/v5", []string{"storage", "bench/rival"}, nil},
 	{"github.com/asynkron/protoactor-go", []string{"actors"}, nil},
 	{"github.com/asynkron/protoactor-go/remote", nil, nil},
 	{"github.com/asynkron/protoactor-go/cluster", nil, nil},
