@@ -76,6 +76,7 @@ var contained = []containment{
 	{"github.com/prometheus/client_model", nil, aboveCore},
 	{"github.com/spf13/cobra", []string{"cmd"}, nil},
 	{"github.com/spf13/pflag", []string{"cmd"}, nil},
+	{"go.yaml.in/yaml/v3", []string{"api", "cmd"}, nil},
 	{"golang.org/x/sys", []string{"wal", "storage", "node", "cmd"}, aboveCore},
 	{"golang.org/x/term", []string{"cmd"}, nil},
 	{"go.uber.org/goleak", nil, anyTest},
