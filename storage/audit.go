@@ -29,7 +29,7 @@ type SKURow struct {
 	Version                      int64
 }
 
-// Audit reads a SQLite sink from outside, through a read-only connection of its own, at any time: while it is written, or when nothing runs.
+// Audit reads a sink from outside, through a read-only connection of its own, at any time: while it is written, or when nothing runs.
 type Audit struct {
 	db   *sql.DB
 	conn *sql.Conn
@@ -38,41 +38,53 @@ type Audit struct {
 // auditBusy is how long an audit waits for a lock, which readers of a file in WAL mode meet only while it is recovered or closed.
 const auditBusy = 5 * time.Second
 
-// OpenAudit begins one read transaction: everything that is read until Close is from the same moment.
-func OpenAudit(ctx context.Context, path string) (*Audit, error) {
-	db, abs, err := openSQLite(path, "ro", auditBusy)
+// OpenAudit begins one read transaction on a SQLite file or on the database of a postgres:// URL: everything that is read until Close is from the
+// same moment.
+func OpenAudit(ctx context.Context, sink string) (*Audit, error) {
+	if isPostgres(sink) {
+		return openPostgresAudit(ctx, sink)
+	}
+	db, abs, err := openSQLite(sink, "ro", auditBusy)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("storage: read %s: %w", abs, err), db.Close())
-	}
-	a := &Audit{db: db, conn: conn}
-	if err := a.begin(ctx); err != nil {
+	a := &Audit{db: db}
+	if err := a.begin(ctx, "begin", a.inspectSQLite); err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: read %s: %w", abs, classify(err)), a.Close())
 	}
 	return a, nil
 }
 
-// begin reads something at once: SQLite fixes the moment of a transaction at its first read.
-func (a *Audit) begin(ctx context.Context) error {
-	if _, err := a.conn.ExecContext(ctx, "begin"); err != nil {
+// begin reads something at once: the moment of a transaction is fixed at its first read.
+func (a *Audit) begin(ctx context.Context, statement string, inspect func(context.Context) (empty bool, err error)) (err error) {
+	if a.conn, err = a.db.Conn(ctx); err != nil {
 		return err
 	}
-	var id, schema, objects int64
-	row := a.conn.QueryRowContext(ctx, "select (select * from pragma_application_id), (select * from pragma_user_version), count(*) from sqlite_schema")
-	if err := row.Scan(&id, &schema, &objects); err != nil {
+	if _, err := a.conn.ExecContext(ctx, statement); err != nil {
 		return err
 	}
-	if empty, err := judge(id, schema, objects); err != nil || !empty {
+	if empty, err := inspect(ctx); err != nil || !empty {
 		return err
 	}
 	return fmt.Errorf("%w: it is empty", ErrForeignFile)
 }
 
+func (a *Audit) inspectSQLite(ctx context.Context) (empty bool, err error) {
+	var id, schema, objects int64
+	row := a.conn.QueryRowContext(ctx, "select (select * from pragma_application_id), (select * from pragma_user_version), count(*) from sqlite_schema")
+	if err := row.Scan(&id, &schema, &objects); err != nil {
+		return false, err
+	}
+	return judge(id, schema, objects)
+}
+
 // Close ends the transaction.
-func (a *Audit) Close() error { return errors.Join(a.conn.Close(), a.db.Close()) }
+func (a *Audit) Close() error {
+	if a.conn == nil {
+		return a.db.Close()
+	}
+	return errors.Join(a.conn.Close(), a.db.Close())
+}
 
 // Orders yields every order by id. After an error it yields nothing more.
 func (a *Audit) Orders(ctx context.Context) iter.Seq2[OrderRow, error] {
@@ -84,7 +96,8 @@ func (a *Audit) Orders(ctx context.Context) iter.Seq2[OrderRow, error] {
 
 // Totals yields the sums by SKU and state.
 func (a *Audit) Totals(ctx context.Context) iter.Seq2[Total, error] {
-	const query = "select sku, state, count(*), sum(qty), sum(returned_qty) from orders group by sku, state order by sku, state"
+	const query = "select sku, state, count(*), cast(sum(qty) as bigint), cast(sum(returned_qty) as bigint) from orders " +
+		"group by sku, state order by sku, state"
 	return rowsOf(ctx, a.conn, query, func(r *Total) []any {
 		return []any{&r.SKU, &r.State, &r.Orders, &r.Units, &r.ReturnedUnits}
 	})
@@ -115,23 +128,23 @@ func (a *Audit) Indexes(ctx context.Context) (map[uint32]uint64, error) {
 	return indexes, nil
 }
 
-// ReadOrders returns every order of a SQLite sink, by id, as of one moment.
-func ReadOrders(ctx context.Context, path string) ([]OrderRow, error) {
-	return read(ctx, path, (*Audit).Orders)
+// ReadOrders returns every order of a sink, by id, as of one moment.
+func ReadOrders(ctx context.Context, sink string) ([]OrderRow, error) {
+	return read(ctx, sink, (*Audit).Orders)
 }
 
-// ReadTotals returns the sums of a SQLite sink by SKU and state, as of one moment.
-func ReadTotals(ctx context.Context, path string) ([]Total, error) {
-	return read(ctx, path, (*Audit).Totals)
+// ReadTotals returns the sums of a sink by SKU and state, as of one moment.
+func ReadTotals(ctx context.Context, sink string) ([]Total, error) {
+	return read(ctx, sink, (*Audit).Totals)
 }
 
-// ReadSKUs returns the SKUs of a SQLite sink, by name, as of one moment.
-func ReadSKUs(ctx context.Context, path string) ([]SKURow, error) {
-	return read(ctx, path, (*Audit).SKUs)
+// ReadSKUs returns the SKUs of a sink, by name, as of one moment.
+func ReadSKUs(ctx context.Context, sink string) ([]SKURow, error) {
+	return read(ctx, sink, (*Audit).SKUs)
 }
 
-func read[T any](ctx context.Context, path string, rows func(*Audit, context.Context) iter.Seq2[T, error]) (all []T, err error) {
-	a, err := OpenAudit(ctx, path)
+func read[T any](ctx context.Context, sink string, rows func(*Audit, context.Context) iter.Seq2[T, error]) (all []T, err error) {
+	a, err := OpenAudit(ctx, sink)
 	if err != nil {
 		return nil, err
 	}

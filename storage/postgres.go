@@ -43,9 +43,14 @@ func newPostgres(c *Config) (*postgresSink, error) {
 		cfg.ConnectTimeout = c.ConnectTimeout
 	}
 	return &postgresSink{
-		cfg: cfg, where: "postgres://" + net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))) + "/" + cfg.Database,
-		clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink, busy: c.BusyTimeout, statement: c.StatementTimeout,
+		cfg: cfg, where: whereOf(cfg), clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink,
+		busy: c.BusyTimeout, statement: c.StatementTimeout,
 	}, nil
+}
+
+// whereOf says which database it is, made from its parts and not from the URL.
+func whereOf(cfg *pgx.ConnConfig) string {
+	return "postgres://" + net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))) + "/" + cfg.Database
 }
 
 func (s *postgresSink) Name() string { return "postgres" }
