@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"holdfast/stock"
+	"holdfast/storage/pgtest"
 )
 
 // model is a shard in memory: the source that tests flush from, and what the sink must come to hold.
@@ -204,17 +205,23 @@ const (
 		from skus`
 )
 
-// stored returns the rows of a file in the shape of rows, read by another connection.
-func stored(t testing.TB, path string) []string {
+// stored returns the rows of a sink in the shape of rows, read by another connection.
+func stored(t testing.TB, sink string) []string {
 	t.Helper()
-	all := slices.Concat(dump(t, path, "order ", selectOrders), dump(t, path, "sku ", selectSKUs))
+	all := slices.Concat(dump(t, sink, "order ", selectOrders), dump(t, sink, "sku ", selectSKUs))
 	slices.Sort(all)
 	return all
 }
 
-func dump(t testing.TB, path, prefix, query string) (all []string) {
+func dump(t testing.TB, sink, prefix, query string) (all []string) {
 	t.Helper()
-	db := other(t, path)
+	if isPostgres(sink) {
+		for _, row := range pgtest.Rows(t, sink, query) {
+			all = append(all, fmt.Sprint(prefix, row))
+		}
+		return all
+	}
+	db := other(t, sink)
 	defer func() { _ = db.Close() }()
 	rs, err := db.Query(query)
 	if err != nil {
@@ -251,9 +258,13 @@ func other(t testing.TB, path string) *sql.DB {
 	return db
 }
 
-func run(t testing.TB, path string, statements ...string) {
+func run(t testing.TB, sink string, statements ...string) {
 	t.Helper()
-	db := other(t, path)
+	if isPostgres(sink) {
+		pgtest.Exec(t, sink, statements...)
+		return
+	}
+	db := other(t, sink)
 	defer func() { _ = db.Close() }()
 	for _, s := range statements {
 		if _, err := db.Exec(s); err != nil {
@@ -262,9 +273,9 @@ func run(t testing.TB, path string, statements ...string) {
 	}
 }
 
-func requireSame(t testing.TB, path string, models ...*model) {
+func requireSame(t testing.TB, sink string, models ...*model) {
 	t.Helper()
-	want, have := rows(models...), stored(t, path)
+	want, have := rows(models...), stored(t, sink)
 	if len(want) != len(have) {
 		t.Fatalf("%d rows stored, want %d", len(have), len(want))
 	}
@@ -290,12 +301,27 @@ func eventually(t testing.TB, within time.Duration, what string, holds func() bo
 	}
 }
 
-// config returns the configuration of a flusher on a file, quick enough for tests.
-func config(path string, models ...*model) Config {
+// overSinks runs a test on a sink of each kind: a file that is not there yet, a schema that is empty.
+func overSinks(t *testing.T, test func(t *testing.T, sink string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, dbPath(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, schemaURL(t)) })
+}
+
+// schemaURL returns the URL of an empty schema on the server that all tests share.
+func schemaURL(t testing.TB) string {
+	_, sink := pgtest.Shared(t).Schema(t)
+	return sink
+}
+
+// config returns the configuration of a flusher on a file or a PostgreSQL URL, quick enough for tests.
+func config(sink string, models ...*model) Config {
 	c := Config{
-		Path: path, ClusterID: "cluster-a", Term: func(uint32) uint64 { return 1 },
+		Path: sink, ClusterID: "cluster-a", Term: func(uint32) uint64 { return 1 },
 		PollInterval: time.Millisecond, IdleInterval: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 20 * time.Millisecond,
 		BusyTimeout: 20 * time.Millisecond, BatchRows: 64,
+	}
+	if isPostgres(sink) {
+		c.Sink, c.Path, c.BusyTimeout = sink, "", 100*time.Millisecond
 	}
 	for i, m := range models {
 		c.Shards = append(c.Shards, Shard{ID: uint32(i + 1), Source: m})
