@@ -1,0 +1,48 @@
+package audit
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event says at which moment of a call a line was written.
+type Event string
+
+// The events. A change has a line of each of the first two, so that one which a crash interrupts is not missing from the log.
+const (
+	// Asked: the call was in order and nothing had been done.
+	Asked Event = "asked"
+	// Answered: this was the answer.
+	Answered Event = "answered"
+	// Refused: the caller was turned away, and nothing was done.
+	Refused Event = "refused"
+)
+
+// Record is one line.
+type Record struct {
+	Time  time.Time `json:"time"`
+	Event Event     `json:"event"`
+	// RequestID is the id that the answer carries too.
+	RequestID string `json:"request_id"`
+	// KeyName is the name of the API key; "" for a caller without, or with one that is not in force.
+	KeyName string `json:"key_name"`
+	// Remote is the address that the call came from.
+	Remote string `json:"remote"`
+	// Call is the method and the path, without the query.
+	Call string `json:"call"`
+	SKU  string `json:"sku,omitempty"`
+	// Change is the body of the call.
+	Change json.RawMessage `json:"change,omitempty"`
+	// Status and Code are those of the answer; Code is "" for an acceptance.
+	Status int    `json:"status,omitempty"`
+	Code   string `json:"code,omitempty"`
+	// Omitted is how many refusals before this one were not written.
+	Omitted int64 `json:"omitted,omitempty"`
+}
+
+// line returns the record as a line.
+func (r Record) line() ([]byte, error) {
+	r.Time = r.Time.UTC().Truncate(time.Millisecond)
+	b, err := json.Marshal(r)
+	return append(b, '\n'), err
+}
