@@ -7,6 +7,7 @@ import (
 
 	"holdfast/api"
 	"holdfast/stock"
+	"holdfast/storage"
 )
 
 // Config says what a node is and within which bounds it works. Zero values take the defaults of DefaultConfig.
@@ -21,7 +22,7 @@ type Config struct {
 	// Shards and Retention count only when the cluster is created.
 	Shards    int
 	Retention time.Duration
-	// Sink is "sqlite" or "none".
+	// Sink is "sqlite", "none" or a postgres:// URL; see storage.Config. storage.RedactSink makes it fit to be shown.
 	Sink string
 	// AdoptSink takes over a sink that another cluster wrote.
 	AdoptSink bool
@@ -113,14 +114,15 @@ func fill[T comparable](v *T, to T) {
 // check refuses what cannot work before anything is touched.
 func (c *Config) check() error {
 	switch {
-	case c.Sink != "sqlite" && c.Sink != "none":
-		return fmt.Errorf("%w: sink %q is not in this version: sqlite or none", ErrConfig, c.Sink)
 	case c.Refusals != "strict":
 		return fmt.Errorf("%w: refusals %q: with one voter every refusal is strict", ErrConfig, c.Refusals)
 	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
 	case c.NodeID == "":
 		return fmt.Errorf("%w: the node has no id", ErrConfig)
+	}
+	if err := storage.CheckSink(c.Sink); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	for _, addr := range []string{c.HTTP, c.Admin, c.Peer} {
 		if err := api.CheckListenAddr(addr, c.Insecure); err != nil {

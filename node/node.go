@@ -199,10 +199,20 @@ func (n *Node) openStorage() (err error) {
 	}
 	n.flusher, err = storage.Open(storage.Config{
 		Sink: n.cfg.Sink, Path: filepath.Join(n.cfg.DataDir, "orders.db"), ClusterID: n.id.ClusterID, AdoptSink: n.cfg.AdoptSink,
-		Shards: shards, Term: func(id uint32) uint64 { return n.cluster.Shard(id).Term() }, BacklogOrders: n.cfg.FlushBacklog,
+		Shards: shards, Term: n.flushTerm, BacklogOrders: n.cfg.FlushBacklog,
 		Registerer: n.registry, Logger: n.cfg.Logger,
 	})
 	return err
+}
+
+// flushTerm returns the raft term in which this node writes a shard's rows: any for a database of its own, one that it leads in for a shared one.
+func (n *Node) flushTerm(id uint32) uint64 {
+	s := n.cluster.Shard(id)
+	term := s.Term()
+	if storage.SharedSink(n.cfg.Sink) && !s.Leads(term) {
+		return 0
+	}
+	return term
 }
 
 func (n *Node) openAPI() (err error) {

@@ -23,8 +23,8 @@ type Config struct {
 
 	// Shards are flushed each by a goroutine of its own.
 	Shards []Shard
-	// Term returns the raft term in which this node may write a shard's rows: for a sink of its own the term it is in, for a shared one the term
-	// it leads in. 0 leaves the shard alone: its session is closed until the term is another. Called by the flushing goroutines.
+	// Term returns the raft term in which this node writes a shard's rows: the term it is in, and for a shared sink the term it leads in, 0 while it
+	// does not lead. Then the shard is left alone, without a session, until it does. Called by the flushing goroutines.
 	Term func(shard uint32) uint64
 
 	// BatchRows is about how many rows one transaction writes. Default 4096.

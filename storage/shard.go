@@ -99,14 +99,13 @@ func (f *shardFlusher) isDraining() bool {
 // round is one turn: connect if need be, read, write, tell.
 func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	term := f.cfg.Term(f.shard.ID)
-	if term == 0 && f.first == nil {
-		f.leave()
-		return caughtUp, nil
+	elsewhere := term == 0 && SharedSink(f.cfg.Sink)
+	if !elsewhere || f.first != nil {
+		if err := f.connect(ctx); err != nil {
+			return caughtUp, err
+		}
 	}
-	if err := f.connect(ctx); err != nil {
-		return caughtUp, err
-	}
-	if term == 0 {
+	if elsewhere {
 		f.leave()
 		return caughtUp, nil
 	}

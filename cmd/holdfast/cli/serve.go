@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
 	"holdfast/node"
+	"holdfast/storage"
 )
 
 // service is what serve was told.
@@ -55,7 +55,7 @@ func (s *service) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.Insecure, "insecure", s.Insecure, "allow listeners that others can reach, without keys and TLS")
 	f.IntVar(&s.Shards, "shards", s.Shards, "number of shards; counts when the data directory is made")
 	f.DurationVar(&s.Retention, "retention", s.Retention, "how long an acceptance is remembered; counts when the data directory is made")
-	f.StringVar(&s.Sink, "sink", s.Sink, "where orders are flushed to: sqlite or none")
+	f.StringVar(&s.Sink, "sink", s.Sink, "where orders are flushed to: sqlite, none or postgres://USER@HOST:PORT/DATABASE")
 	f.BoolVar(&s.AdoptSink, "adopt-sink", s.AdoptSink, "take over a database that another cluster wrote")
 	f.StringVar(&s.Refusals, "refusals", s.Refusals, "strict: a refusal rests on a leadership check")
 	f.BoolVar(&s.AcceptClock, "accept-clock", s.AcceptClock, "start although the clock does not agree with the log's time")
@@ -67,10 +67,6 @@ func (s *service) flags(cmd *cobra.Command) {
 // check refuses what is wrong before anything is opened; node refuses the rest.
 func (s *service) check() error {
 	switch {
-	case strings.HasPrefix(s.Sink, "postgres://"), strings.HasPrefix(s.Sink, "postgresql://"):
-		return usagef("--sink %s: PostgreSQL is not in this version; use sqlite or none", s.Sink)
-	case s.Sink != "sqlite" && s.Sink != "none":
-		return usagef("--sink is sqlite or none, not %q", s.Sink)
 	case s.Refusals == "fast":
 		return usagef("--refusals fast: with a single voter every refusal is strict, and there is nothing to skip")
 	case s.Refusals != "strict":
@@ -81,6 +77,9 @@ func (s *service) check() error {
 		return usagef("--shards must be at least 1")
 	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0:
 		return usagef("--drain-timeout, --retention, --max-clock-skew and --max-downtime must be positive")
+	}
+	if err := storage.CheckSink(s.Sink); err != nil {
+		return usagef("--sink: %w", err)
 	}
 	return checkBounds(&s.Config)
 }
