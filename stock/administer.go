@@ -1,6 +1,9 @@
 package stock
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // adjusted is one accepted adjustment, kept so that its key gives the same answer again.
 type adjusted struct {
@@ -122,7 +125,9 @@ func (l *Ledger) adjust(c *Adjust) Outcome {
 	l.available += c.Delta
 	l.spec.Stock += c.Delta
 	l.touch()
-	l.keepAdjust(&adjusted{Caller: c.Caller, Key: c.Key, Delta: c.Delta, Reason: c.Reason, At: l.now, SKU: *l.View()})
+	l.keepAdjust(&adjusted{
+		Caller: strings.Clone(c.Caller), Key: strings.Clone(c.Key), Delta: c.Delta, Reason: strings.Clone(c.Reason), At: l.now, SKU: *l.View(),
+	})
 	return Outcome{Code: OK, SKU: l.View()}
 }
 
@@ -150,12 +155,17 @@ func (a *adjusted) again(c *Adjust) Outcome {
 
 // evictAdjusts forgets adjustments past retention; they stand in the order of their time.
 func (l *Ledger) evictAdjusts() {
-	n := 0
-	for n < len(l.adjusts) && l.adjusts[n].At.Add(l.settings.RetentionMS) <= l.now {
-		delete(l.adjustAt, adjustKey(l.adjusts[n].Caller, l.adjusts[n].Key))
-		n++
+	for n := int64(0); n < l.settings.EvictBatch && l.adjustOver(l.now); n++ {
+		delete(l.adjustAt, adjustKey(l.adjusts[0].Caller, l.adjusts[0].Key))
+		l.adjusts[0] = nil
+		l.adjusts = l.adjusts[1:]
 	}
-	if l.adjusts = l.adjusts[n:]; len(l.adjusts) == 0 {
+	if len(l.adjusts) == 0 {
 		l.adjusts = nil
 	}
+}
+
+// adjustOver reports whether the oldest adjustment is past retention at now.
+func (l *Ledger) adjustOver(now Time) bool {
+	return len(l.adjusts) > 0 && l.adjusts[0].At.Add(l.settings.RetentionMS) <= now
 }

@@ -130,7 +130,6 @@ func (b *Book) NotFound(r any) Outcome {
 // Apply takes one command in log order. A command for a ledger that is away must not come here; one for all of them is also the away ones' to
 // apply.
 func (b *Book) Apply(at Position, c Command) Outcome {
-	b.memory.forget(at.Now)
 	switch c := c.(type) {
 	case *Init:
 		return b.init(c)
@@ -167,7 +166,14 @@ func Broadcast(c Command) bool {
 	return false
 }
 
+// init says what the shard is, once: a leader that opens twice before its first Init is applied proposes another one.
 func (b *Book) init(c *Init) Outcome {
+	if b.Initialized() {
+		return Outcome{Code: OK}
+	}
+	if out := c.Settings.refusal(); out.Code != 0 {
+		return out
+	}
 	b.epoch, b.settings = c.Epoch, c.Settings
 	b.own(c.Partitions)
 	return Outcome{Code: OK}
@@ -181,18 +187,32 @@ func (b *Book) own(partitions []Partition) {
 	}
 }
 
+// set replaces the settings. The shard's memory is touched here alone: what it holds may not depend on which ledgers are away.
 func (b *Book) set(at Position, c *SetSettings) Outcome {
-	key := memoryKey{Space: spaceAdmin, Caller: c.Caller, Key: c.Key}
-	if out, ok := b.memory.recall(key, at.Now); ok {
+	b.memory.forget(at.Now)
+	if out := b.standing(at, c); out.Code != 0 {
+		return out
+	}
+	b.settings = c.Settings
+	b.everyone(at, c)
+	out := Outcome{Code: OK}
+	b.memory.remember(settingsKey(c), c.Deadline, at.Now, out)
+	return out
+}
+
+// standing returns what stands against a change of settings: it was made before, comes late, or is out of range; a zero outcome means nothing.
+func (b *Book) standing(at Position, c *SetSettings) Outcome {
+	if out, ok := b.memory.recall(settingsKey(c), at.Now); ok {
 		return out
 	}
 	if c.Deadline != 0 && at.Now >= c.Deadline {
 		return refuse(DeadlineExceeded)
 	}
-	b.settings = c.Settings
-	b.everyone(at, c)
-	b.memory.remember(key, c.Deadline, at.Now, Outcome{Code: OK})
-	return Outcome{Code: OK}
+	return c.Settings.refusal()
+}
+
+func settingsKey(c *SetSettings) memoryKey {
+	return memoryKey{Space: spaceAdmin, Caller: c.Caller, Key: c.Key}
 }
 
 func (b *Book) everyone(at Position, c Command) {

@@ -46,6 +46,9 @@ func (l *Ledger) expire() Outcome {
 // evict drops settled orders that are in storage up to a log index and past retention, in the order of their last change (rule R27). Counters and
 // the units of users stay.
 func (l *Ledger) evict(flushed uint64) Outcome {
+	if l.broken {
+		return refuse(Frozen)
+	}
 	l.evictAdjusts()
 	for n := int64(0); n < l.settings.EvictBatch; n++ {
 		counter, ok := l.nextEvictable(l.now, flushed)
@@ -60,7 +63,7 @@ func (l *Ledger) evict(flushed uint64) Outcome {
 
 // nextEvictable returns the settled order that leaves memory next, when it may at now.
 func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok bool) {
-	if l.broken || (l.spec.ClosesAt != 0 && now < l.spec.ClosesAt) {
+	if l.spec.ClosesAt != 0 && now < l.spec.ClosesAt {
 		return 0, false
 	}
 	for len(l.settled) > 0 {
@@ -76,10 +79,13 @@ func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok boo
 	return 0, false
 }
 
-// Evictable reports whether a FlushMark of an index would let an order leave memory at now.
+// Evictable reports whether a FlushMark of an index would let an order or an adjustment leave memory at now.
 func (l *Ledger) Evictable(now Time, flushed uint64) bool {
+	if l.broken {
+		return false
+	}
 	_, ok := l.nextEvictable(now, flushed)
-	return ok
+	return ok || l.adjustOver(now)
 }
 
 // drop removes a row, its key and the keys of its returns.

@@ -2,7 +2,10 @@
 
 package stock
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Ledger owns the stock of one SKU: its counters, its orders and the keys they were placed under. It is a function of the commands addressed to
 // it and of nothing else (rules R1, R3). It is not safe for concurrent use: one actor owns it.
@@ -54,6 +57,7 @@ type scopedKey struct {
 }
 
 func newLedger(spec Spec, number uint32, epoch uint16, settings Settings, journal *Journal) *Ledger {
+	spec.SKU = strings.Clone(spec.SKU)
 	return &Ledger{
 		spec: spec, creation: spec, available: spec.Stock, settings: settings,
 		number: number, epoch: epoch, partition: PartitionOf(spec.SKU),

@@ -16,6 +16,10 @@ const (
 	MaxStock = 1<<53 - 1
 	// MaxHoldTTLMS bounds hold_ttl_ms: 365 days.
 	MaxHoldTTLMS = 31_536_000_000
+	// MaxRetentionMS bounds retention_ms: ten years.
+	MaxRetentionMS = 10 * MaxHoldTTLMS
+	// MaxBatch bounds what one command releases or drops, so that no apply is long.
+	MaxBatch = 65536
 )
 
 // CheckText returns why s cannot be a text of minBytes to maxBytes bytes, or "": UTF-8 without control characters.
@@ -81,4 +85,27 @@ func (s *Spec) Check() (field, reason string) {
 		return "closes_at", "must be after opens_at"
 	}
 	return "", ""
+}
+
+// Check returns the first setting that is out of range and why; two empty strings when all is well.
+func (s *Settings) Check() (field, reason string) {
+	switch {
+	case s.RetentionMS < 1 || s.RetentionMS > MaxRetentionMS:
+		return "retention_ms", "must be 1 to 315360000000"
+	case s.MaxOpenOrders < 1 || s.MaxOpenOrders > MaxStock:
+		return "max_open_orders_per_sku", "must be 1 to 9007199254740991"
+	case s.ExpiryBatch < 1 || s.ExpiryBatch > MaxBatch:
+		return "expiry_batch", "must be 1 to 65536"
+	case s.EvictBatch < 1 || s.EvictBatch > MaxBatch:
+		return "evict_batch", "must be 1 to 65536"
+	}
+	return "", ""
+}
+
+// refusal returns the refusal of settings out of range, a zero outcome when all is well.
+func (s *Settings) refusal() Outcome {
+	if field, reason := s.Check(); field != "" {
+		return refuseWith(InvalidValue, Detail{Field: field, Reason: reason})
+	}
+	return Outcome{}
 }

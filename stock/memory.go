@@ -1,5 +1,10 @@
 package stock
 
+import (
+	"math"
+	"strings"
+)
+
 // memory remembers outcomes under keys until a moment of log time: refusals of commands that may have another copy under way (rule R4), and
 // the outcomes of administrative commands, whose keys the first node made (rule R5).
 type memory struct {
@@ -30,10 +35,16 @@ type remembered struct {
 
 // recall returns what is remembered under a key at now.
 func (m *memory) recall(k memoryKey, now Time) (Outcome, bool) {
-	if r := m.index[k]; r != nil && now < r.Until {
-		return r.Outcome, true
+	out, until := m.until(k)
+	return out, now < until
+}
+
+// until returns what is remembered under a key, and until when.
+func (m *memory) until(k memoryKey) (Outcome, Time) {
+	if r := m.index[k]; r != nil {
+		return r.Outcome, r.Until
 	}
-	return Outcome{}, false
+	return Outcome{}, math.MinInt64
 }
 
 // remember keeps an outcome until a moment; one that is not in the future is not kept.
@@ -41,6 +52,8 @@ func (m *memory) remember(k memoryKey, until, now Time, out Outcome) {
 	if until <= now {
 		return
 	}
+	// The texts share memory with a whole request or log entry.
+	k.Caller, k.Key = strings.Clone(k.Caller), strings.Clone(k.Key)
 	m.add(&remembered{Key: k, Until: until, Outcome: out})
 }
 
@@ -55,17 +68,22 @@ func (m *memory) add(r *remembered) {
 // extend keeps what is remembered under a key until a later moment: another copy with that deadline may be under way.
 func (m *memory) extend(k memoryKey, until Time) {
 	if r := m.index[k]; r != nil && until > r.Until {
-		m.add(&remembered{Key: k, Until: until, Outcome: r.Outcome})
+		m.add(&remembered{Key: r.Key, Until: until, Outcome: r.Outcome})
 	}
 }
 
-// forget drops what is over from the front of the list. What waits behind something younger goes later; recall does not see it.
+// forgetBatch bounds what one command forgets; it remembers one outcome at most, so the list does not outgrow what is still valid for long.
+const forgetBatch = 64
+
+// forget drops what is over from the front of the list, forgetBatch outcomes at most. What waits behind something younger goes later; recall does
+// not see it.
 func (m *memory) forget(now Time) {
 	n := 0
-	for n < len(m.list) && m.list[n].Until <= now {
+	for n < min(len(m.list), forgetBatch) && m.list[n].Until <= now {
 		if r := m.list[n]; m.index[r.Key] == r {
 			delete(m.index, r.Key)
 		}
+		m.list[n] = nil
 		n++
 	}
 	if n == len(m.list) {

@@ -4,8 +4,11 @@ import "strings"
 
 // place decides about an order, in the API's order of precedence.
 func (l *Ledger) place(c *Place) Outcome {
-	if out, known := l.known(c, l.now); known {
-		if _, held := l.keyed(c.Caller, c.Key); c.Retry && !held {
+	if out, known := l.known(c); known {
+		return out
+	}
+	if out, refused := l.memory.recall(refusalKey(&c.Meta), l.now); refused {
+		if c.Retry {
 			l.memory.extend(refusalKey(&c.Meta), c.Deadline)
 		}
 		return out
@@ -30,11 +33,11 @@ func refusalKey(m *Meta) memoryKey {
 	return memoryKey{Space: spaceRefusals, Caller: m.Caller, Key: m.Key}
 }
 
-// known answers for a key that was seen before: the stored answer again, or that the key belongs to something else.
-func (l *Ledger) known(c *Place, now Time) (Outcome, bool) {
+// known answers for a key that an order or a fence holds: the stored answer again, or that the key belongs to something else.
+func (l *Ledger) known(c *Place) (Outcome, bool) {
 	counter, ok := l.keyed(c.Caller, c.Key)
 	if !ok {
-		return l.memory.recall(refusalKey(&c.Meta), now)
+		return Outcome{}, false
 	}
 	r := l.find(counter)
 	if r.state == stateFence {
@@ -63,6 +66,8 @@ func differs(c *Place, user string, qty int64, clientRef string) (fields []strin
 // forbidden refuses what neither stock nor limits decide; a zero outcome means nothing stands against it.
 func (l *Ledger) forbidden(c *Place, now Time) Outcome {
 	switch {
+	case c.Qty < 1:
+		return refuseWith(InvalidValue, Detail{Field: "qty", Reason: "must be at least 1"})
 	case l.frozen || l.broken:
 		return refuse(Frozen)
 	case l.spec.OpensAt != 0 && now < l.spec.OpensAt:
@@ -85,10 +90,11 @@ type inFlight struct {
 // blocked says what stands between an order and its acceptance when f is in flight; 0 means nothing.
 func (l *Ledger) blocked(c *Place, f inFlight) Code {
 	used := l.used(c.User)
+	left := l.spec.LimitPerUser - used
 	switch {
 	case l.spec.Mode != ModeOnOrder && l.waiting+f.waiting >= l.settings.MaxOpenOrders:
 		return Overloaded
-	case l.spec.LimitPerUser > 0 && c.Qty > l.spec.LimitPerUser-used-f.userUnits:
+	case l.spec.LimitPerUser > 0 && (left < f.userUnits || c.Qty > left-f.userUnits):
 		return LimitExceeded
 	}
 	if code := l.short(c.Qty, f.units); code != 0 {

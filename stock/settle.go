@@ -5,16 +5,15 @@ import "strings"
 // confirm records a payment. A hold past its deadline is never confirmed, released or not (rule R3).
 func (l *Ledger) confirm(c *Confirm) Outcome {
 	r := l.order(c.Order)
-	switch {
-	case r == nil:
+	if r == nil {
 		return refuse(OrderNotFound)
-	case l.broken:
-		return refuse(Frozen)
 	}
 	if out, final := l.paid(c, r); final {
 		return out
 	}
 	switch {
+	case l.broken:
+		return refuse(Frozen)
 	case l.late(&c.Meta):
 		return refuse(DeadlineExceeded)
 	case r.waits() && r.expires <= l.now:
@@ -82,12 +81,12 @@ func (l *Ledger) cancel(c *Cancel) Outcome {
 	switch {
 	case r == nil:
 		return refuse(OrderNotFound)
-	case l.broken:
-		return refuse(Frozen)
 	case r.state == StateCancelled:
 		return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
 	case !r.waits():
 		return refuseWith(InvalidState, Detail{State: r.state})
+	case l.broken:
+		return refuse(Frozen)
 	case l.late(&c.Meta):
 		return refuse(DeadlineExceeded)
 	case r.expires <= l.now:
@@ -114,6 +113,8 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 		return refuse(Frozen)
 	case l.late(&c.Meta):
 		return refuse(DeadlineExceeded)
+	case c.Qty < 0:
+		return refuseWith(InvalidValue, Detail{Field: "qty", Reason: "must not be negative"})
 	case r.state != StateConfirmed:
 		return refuseWith(InvalidState, Detail{State: r.state})
 	case c.Qty > r.left():

@@ -34,13 +34,13 @@ type Patch struct {
 
 // Settings are what outcomes depend on besides the SKU, and so live in replicated state (rule R1).
 type Settings struct {
-	// RetentionMS is how long an acceptance is remembered after its order's last change, in milliseconds of log time.
+	// RetentionMS is how long an acceptance is remembered after its order's last change, 1 to MaxRetentionMS milliseconds of log time.
 	RetentionMS int64
-	// MaxOpenOrders bounds the open and held orders of one SKU.
+	// MaxOpenOrders bounds the open and held orders of one SKU, at least 1.
 	MaxOpenOrders int64
-	// ExpiryBatch is how many due holds one Expire releases.
+	// ExpiryBatch is how many due holds one command releases, 1 to MaxBatch.
 	ExpiryBatch int64
-	// EvictBatch is how many settled orders of one SKU leave memory at one FlushMark.
+	// EvictBatch is how many settled orders, and how many adjustments, of one SKU leave memory at one FlushMark, 1 to MaxBatch.
 	EvictBatch int64
 }
 

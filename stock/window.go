@@ -53,6 +53,9 @@ func (w *Window) Admit(l *Ledger, clock Time, f *Flight) (Action, Outcome) {
 			return w.join(first, f, q)
 		}
 		action, out := w.admitPlace(l, clock, q, len(w.parked) > 0)
+		if action == Park && w.full() {
+			return Answer, refuseWith(Overloaded, Detail{Bound: "max-parked"})
+		}
 		if action != Answer {
 			w.take(l, action, f, q)
 		}
@@ -82,7 +85,11 @@ func (w *Window) join(first, f *Flight, c *Place) (Action, Outcome) {
 }
 
 func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Action, Outcome) {
-	if out, known := l.known(c, clock); known {
+	if out, known := l.known(c); known {
+		return Answer, out
+	}
+	// One that has another copy under way goes through the log even so: the refusal must be remembered until its deadline, too (rule R4).
+	if out, until := l.memory.until(refusalKey(&c.Meta)); clock < until && (!c.Retry || c.Deadline <= until) {
 		return Answer, out
 	}
 	if c.Deadline != 0 && clock >= c.Deadline {
@@ -102,27 +109,25 @@ func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Actio
 	}
 	if code := l.blocked(c, inFlight{}); code != 0 {
 		if due, ok := l.nextDue(); ok && due <= clock && code != InvalidValue {
-			return w.park()
+			return Park, Outcome{}
 		}
 		return Answer, l.explain(code, c.User)
 	}
 	claims := w.claims
 	claims.userUnits = w.users[c.User]
 	if behind || l.blocked(c, claims) != 0 {
-		return w.park()
+		return Park, Outcome{}
 	}
 	return Propose, Outcome{}
 }
 
-func (w *Window) park() (Action, Outcome) {
+// full reports whether no more orders may be parked.
+func (w *Window) full() bool {
 	limit := w.MaxParked
 	if limit <= 0 {
 		limit = DefaultMaxParked
 	}
-	if len(w.parked) >= limit {
-		return Answer, refuseWith(Overloaded, Detail{Bound: "max-parked"})
-	}
-	return Park, Outcome{}
+	return len(w.parked) >= limit
 }
 
 // take registers an order that was admitted or parked.
@@ -139,7 +144,7 @@ func (w *Window) take(l *Ledger, action Action, f *Flight, c *Place) {
 }
 
 func (w *Window) claim(l *Ledger, f *Flight, c *Place) {
-	f.userUnits = c.Qty
+	f.userUnits = min(c.Qty, maxInt64-w.users[c.User])
 	if l.spec.Mode != ModeOnPayment {
 		f.units = c.Qty
 	}
@@ -152,6 +157,8 @@ func (w *Window) claim(l *Ledger, f *Flight, c *Place) {
 
 func (w *Window) count(f *Flight) {
 	f.claimed, f.round = true, w.round
+	// What does not fit a counter cannot be available either, so counting less of it claims as much.
+	f.units = min(f.units, maxInt64-w.claims.units)
 	w.claims.units += f.units
 	w.claims.waiting += f.waiting
 }

@@ -19,9 +19,12 @@ func (o *Oracle) mark(at stock.Position, c *stock.FlushMark) {
 			}
 			s.evict(r)
 		}
-		s.adjusted = slices.DeleteFunc(s.adjusted, func(a adjustment) bool {
-			return a.at.Add(o.settings.RetentionMS) <= at.Now
-		})
+		for n := int64(0); n < o.settings.EvictBatch && len(s.adjusted) > 0; n++ {
+			if s.adjusted[0].at.Add(o.settings.RetentionMS) > at.Now {
+				break
+			}
+			s.adjusted = slices.Delete(s.adjusted, 0, 1)
+		}
 	}
 }
 

@@ -140,13 +140,14 @@ func TestCloneRemembersNoLaterRefusal(t *testing.T) {
 	g.code(g.do(&stock.Adjust{Meta: stock.Meta{Key: "-"}, SKU: "tea", Delta: -1}), stock.OK)
 	before := *g
 	before.o = g.o.Clone()
-	g.code(g.confirm(id, "p"), stock.SoldOut)
+	pay := &stock.Confirm{Meta: stock.Meta{Deadline: t0 + 10}, Order: id, PaymentID: "p"}
+	g.code(g.do(pay), stock.SoldOut)
 	for _, side := range []struct {
 		g    *game
 		want stock.Code
 	}{{g, stock.SoldOut}, {&before, stock.OK}} {
 		side.g.code(side.g.do(&stock.Adjust{Meta: stock.Meta{Key: "+"}, SKU: "tea", Delta: 1}), stock.OK)
-		side.g.code(side.g.confirm(id, "p"), side.want)
+		side.g.code(side.g.do(pay), side.want)
 	}
 }
 

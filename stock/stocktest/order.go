@@ -9,8 +9,6 @@ func (o *Oracle) confirm(at stock.Position, c *stock.Confirm) stock.Outcome {
 	}
 	paid := r.order.State == stock.StateConfirmed || r.order.State == stock.StateReturned
 	switch {
-	case s.row.Broken:
-		return refuse(stock.Frozen)
 	case paid && r.order.PaymentID == c.PaymentID:
 		return r.answer()
 	case paid && r.order.PaymentID != "":
@@ -19,6 +17,8 @@ func (o *Oracle) confirm(at stock.Position, c *stock.Confirm) stock.Outcome {
 		return invalidState(r, 0)
 	case r.order.State == stock.StateExpired:
 		return refuseWith(stock.OrderExpired, stock.Detail{ExpiredAt: r.order.ExpiredAt})
+	case s.row.Broken:
+		return refuse(stock.Frozen)
 	case late(&c.Meta, at.Now):
 		return refuse(stock.DeadlineExceeded)
 	case paid:
@@ -75,12 +75,12 @@ func (o *Oracle) cancel(at stock.Position, c *stock.Cancel) stock.Outcome {
 		return no
 	}
 	switch {
-	case s.row.Broken:
-		return refuse(stock.Frozen)
 	case r.order.State == stock.StateCancelled:
 		return r.answer()
 	case !r.waits():
 		return invalidState(r, 0)
+	case s.row.Broken:
+		return refuse(stock.Frozen)
 	case late(&c.Meta, at.Now):
 		return refuse(stock.DeadlineExceeded)
 	case r.due(at.Now):
