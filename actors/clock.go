@@ -68,13 +68,6 @@ func (a *alarmClock) set(c *clock, at stock.Time, ok bool, box *mailbox) {
 	}
 }
 
-// rang is called when the alarm may have rung.
-func (a *alarmClock) rang(c *clock) {
-	if a.timer != nil && c.now() >= a.at {
-		a.stop()
-	}
-}
-
 func (a *alarmClock) stop() {
 	if a.timer != nil {
 		a.timer.Stop()

@@ -9,6 +9,8 @@ var (
 	ErrPanic = errors.New("actors: an actor panicked")
 	// ErrClosed is returned when a replica is asked after Close.
 	ErrClosed = errors.New("actors: replica closed")
+	// ErrReplaced is returned when the state was replaced, or an actor was gone, while a visit was under way.
+	ErrReplaced = errors.New("actors: the state was replaced meanwhile")
 	// ErrUnavailable is returned when a listing cannot be complete: a shard has no leader, or did not answer in time.
 	ErrUnavailable = errors.New("actors: a shard did not answer")
 	// ErrBroken is returned when a SKU's counters no longer add up; it is frozen.

@@ -76,14 +76,17 @@ func (s *shardActor) promote(ctx actor.Context, d *desk) {
 // demote asks a hot SKU's actor for its ledger.
 func (s *shardActor) demote(ctx actor.Context, h *hotSKU) {
 	h.listing.pid.Store(nil)
-	ctx.Send(h.pid, &giveBack{})
+	ctx.Send(h.pid, &giveBack{h})
 	h.limbo = true
 }
 
 // handBack takes a ledger back, with everything that came for it meanwhile.
-func (s *shardActor) handBack(ctx actor.Context, d *desk) {
-	number := d.ledger.Number()
-	h := s.hot[number]
+func (s *shardActor) handBack(ctx actor.Context, m *handBack) {
+	d, h, number := m.desk, m.of, m.desk.ledger.Number()
+	if s.hot[number] != h {
+		s.r.lost(m) // the state was replaced while the ledger was on its way
+		return
+	}
 	delete(s.hot, number)
 	s.r.metrics.hot.Dec()
 	d.out = &s.out
@@ -107,6 +110,9 @@ func (s *shardActor) handleKept(d *desk, msg any) {
 			s.proposeFlushMark()
 		}
 		return
+	}
+	if m, ok := msg.(*portion); ok {
+		s.box.applying = m.at.Index
 	}
 	d.handle(msg)
 }

@@ -4,9 +4,11 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"holdfast/stock"
 )
 
-// lingering is how long the actor of a SKU that is hot no more goes on passing requests to the shard's actor after the last one came.
+// lingering is about how long the actor of a SKU that is hot no more goes on passing requests to the shard's actor after the last one came.
 const lingering = time.Second
 
 // hotActor is the actor of one hot SKU: a mailbox, a ledger and a window of its own.
@@ -18,6 +20,9 @@ type hotActor struct {
 	desk  *desk
 	out   []item
 	alarm alarmClock
+	// lingerer rings after the desk was given back; asked says that a request came since it was set.
+	lingerer *time.Timer
+	asked    bool
 }
 
 // Receive takes turns and the actor system's own messages.
@@ -25,12 +30,17 @@ func (h *hotActor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *turn:
 		h.turn(ctx, m)
-	case *actor.ReceiveTimeout:
-		ctx.Stop(ctx.Self())
 	case *actor.Stopping:
 		h.alarm.stop()
+		if h.lingerer != nil {
+			h.lingerer.Stop()
+		}
 	case *actor.Stopped:
 		h.r.abandon(h.box)
+		if h.desk != nil {
+			h.desk.close()
+			finishItems(h.out, stock.Outcome{Code: stock.NoLeader})
+		}
 	}
 }
 
@@ -40,6 +50,7 @@ func (h *hotActor) turn(ctx actor.Context, t *turn) {
 	}
 	for _, p := range t.requests {
 		if h.desk == nil {
+			h.asked = true
 			ctx.Send(h.shard, p)
 			continue
 		}
@@ -50,26 +61,34 @@ func (h *hotActor) turn(ctx actor.Context, t *turn) {
 	}
 	at, ok := h.desk.expire()
 	h.alarm.set(h.r.clock, at, ok, h.box)
-	h.out = h.r.submit(h.out, h.desk.term)
+	h.out = h.r.submit(h.out)
 }
 
 func (h *hotActor) committed(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *wake:
-		h.alarm.rang(h.r.clock)
+		h.alarm.stop() // the end of the turn sets it again
 	case *giveBack:
 		d := h.desk
 		h.desk = nil
 		h.alarm.stop()
-		h.out = h.r.submit(h.out, d.term)
-		ctx.Send(h.shard, &handBack{d})
-		ctx.SetReceiveTimeout(lingering)
+		h.out = h.r.submit(h.out)
+		ctx.Send(h.shard, &handBack{d, m.of})
+		h.lingerer = time.AfterFunc(lingering, func() { h.box.PostUserMessage(&linger{}) })
 	case *sweep:
 		if h.desk.ledger.Evictable(h.r.clock.now(), m.flushed) {
 			ctx.Send(h.shard, &evictable{})
 		}
-	case *actor.ReceiveTimeout:
+	case *linger:
+		if h.asked {
+			h.asked = false
+			h.lingerer.Reset(lingering)
+			return
+		}
 		ctx.Stop(ctx.Self())
+	case *portion:
+		h.box.applying = m.at.Index
+		h.desk.handle(m)
 	default:
 		h.desk.handle(msg)
 	}

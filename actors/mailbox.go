@@ -22,14 +22,17 @@ type turn struct {
 // mailbox has two lanes: committed entries, marks and control before requests. It swaps a slice and calls Receive once for many messages. It
 // is unbounded by itself: admission tokens bound the requests, the apply backlog bounds the entries.
 type mailbox struct {
-	mu        sync.Mutex // guards the lanes and closed; held for an append or a swap only
+	mu        sync.Mutex // guards the lanes, closed and suspended; held for an append or a swap only
 	system    []any
 	committed []any
 	requests  []*pending
 	closed    bool
+	suspended bool
 
-	running   atomic.Bool
-	suspended bool // touched by the running turn only
+	running atomic.Bool
+
+	// applying is the entry that the actor applied last, to name it when the actor panics. The running turn sets it.
+	applying uint64
 
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
@@ -110,7 +113,7 @@ func (m *mailbox) run() {
 	var current any
 	defer func() {
 		if r := recover(); r != nil {
-			m.invoker.EscalateFailure(&panicked{r, debug.Stack()}, current)
+			m.invoker.EscalateFailure(&panicked{r, debug.Stack(), m.applying}, current)
 		}
 	}()
 	for {
@@ -190,6 +193,8 @@ func (m *mailbox) close() (committed []any, requests []*pending) {
 type panicked struct {
 	reason any
 	stack  []byte
+	// index is the entry that the actor applied last.
+	index uint64
 }
 
 // String returns the reason and the stack.

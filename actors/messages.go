@@ -10,6 +10,8 @@ import (
 type item struct {
 	cmd stock.Command
 	p   *pending
+	// term is the one it was admitted in, and the only one it may be proposed in (rule R14).
+	term uint64
 }
 
 // entry is one committed entry of the log on its way through the actors.
@@ -20,14 +22,25 @@ type entry struct {
 	// holders counts the actors that have not applied their part yet.
 	holders atomic.Int64
 	replica *Replica
+	// torn: a part of it will never be applied, because its actor is gone.
+	torn atomic.Bool
 }
 
 // release is called by each holder when its part is applied.
 func (e *entry) release() {
-	if e.holders.Add(-1) == 0 {
-		<-e.replica.progress.slots
+	if e.holders.Add(-1) > 0 {
+		return
+	}
+	<-e.replica.progress.slots
+	if !e.torn.Load() {
 		e.replica.progress.complete(e.index)
 	}
+}
+
+// tear is called instead of release by a holder that will not apply its part: the entry waits in actors no more, but does not count as applied.
+func (e *entry) tear() {
+	e.torn.Store(true)
+	e.release()
 }
 
 // portion is what an entry holds for one SKU.
@@ -40,6 +53,9 @@ type portion struct {
 // opened says that the opening entry of a term is applied: admission opens (rule R14).
 type opened struct{ term uint64 }
 
+// reopen asks the proposer for another opening entry.
+type reopen struct{ term uint64 }
+
 // closing says that terms up to this one are over: everything admitted in them goes back where it came from.
 type closing struct{ term uint64 }
 
@@ -48,19 +64,25 @@ type leading struct{ term uint64 }
 
 // failed brings back what will not be answered by apply: it was not executed, or nobody knows.
 type failed struct {
-	items []item
-	out   stock.Outcome
+	items   []item
+	out     stock.Outcome
+	replica *Replica
 }
 
 // mark visits every ledger at one place of the log.
 type mark struct {
 	book   func(*stock.Book)
 	ledger func(l *stock.Ledger, applied uint64)
+	// desk, when set, visits the desks as well.
+	desk func(*desk)
 	// applied is the last entry before the mark.
 	applied uint64
 	// holders counts the actors that have not been visited yet; the last one closes done.
 	holders atomic.Int64
 	done    chan struct{}
+	replica *Replica
+	// torn: one of the actors was gone, so the visit is not complete.
+	torn atomic.Bool
 }
 
 func (m *mark) release() {
@@ -79,10 +101,17 @@ type sweep struct{ flushed uint64 }
 type evictable struct{}
 
 // giveBack asks a hot SKU's actor for its ledger; it is the last committed message it gets (rule R16).
-type giveBack struct{}
+type giveBack struct{ of *hotSKU }
 
 // handBack returns a ledger with all that goes with it.
-type handBack struct{ desk *desk }
+type handBack struct {
+	desk *desk
+	// of is whom the ledger was asked from: a ledger of a state that was replaced meanwhile is not taken back.
+	of *hotSKU
+}
+
+// linger tells the actor of a SKU that is hot no more to look whether anything still comes for it.
+type linger struct{}
 
 // restored replaces the whole state of a replica.
 type restored struct {
@@ -91,10 +120,7 @@ type restored struct {
 }
 
 // submit hands admitted commands to the proposer.
-type submit struct {
-	items []item
-	term  uint64
-}
+type submit struct{ items []item }
 
 // resolved says what raft said of a proposal; nil means committed.
 type resolved struct {

@@ -40,6 +40,9 @@ func (p *progress) start(index uint64) {
 func (p *progress) complete(index uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if index <= p.applied.Load() {
+		return // of a state that was replaced
+	}
 	p.done[index] = struct{}{}
 	for len(p.order) > 0 {
 		next := p.order[0]

@@ -5,6 +5,7 @@ package actors
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -30,6 +31,7 @@ type proposer struct {
 	sequence uint64
 	writer   *stock.ProposalWriter
 	inFlight int
+	retry    *time.Timer // of an opening entry that was lost
 }
 
 // batch is a proposal on its way.
@@ -79,6 +81,9 @@ func (p *proposer) Receive(ctx actor.Context) {
 		}
 		p.propose()
 	case *actor.Stopped:
+		if p.retry != nil {
+			p.retry.Stop()
+		}
 		p.r.abandon(p.box)
 		finishItems(p.queue, stock.Outcome{Code: stock.NoLeader})
 	}
@@ -87,13 +92,13 @@ func (p *proposer) Receive(ctx actor.Context) {
 func (p *proposer) handle(msg any) {
 	switch m := msg.(type) {
 	case *submit:
-		if m.term != p.term {
-			p.r.fail(m.items, stock.Outcome{Code: stock.NoLeader})
-			return
-		}
-		p.queue = append(p.queue, m.items...)
+		p.collect(m.items)
 	case *leading:
 		p.lead(m.term)
+	case *reopen:
+		if m.term == p.term && p.r.log.Leads(p.term) {
+			p.queue = append(p.queue, item{cmd: &stock.Open{Term: p.term}, term: p.term})
+		}
 	case *closing:
 		if m.term >= p.term {
 			p.close()
@@ -103,6 +108,19 @@ func (p *proposer) handle(msg any) {
 	}
 }
 
+// collect takes what was admitted in the term that is open, and gives the rest back.
+func (p *proposer) collect(items []item) {
+	var late []item
+	for _, it := range items {
+		if it.term == p.term {
+			p.queue = append(p.queue, it)
+		} else {
+			late = append(late, it)
+		}
+	}
+	p.r.fail(late, stock.Outcome{Code: stock.NoLeader})
+}
+
 // lead proposes the opening entry of a term. Its clock is zero: log time stays where it is until the actors have seen every entry before it.
 func (p *proposer) lead(term uint64) {
 	if term <= p.term {
@@ -110,7 +128,7 @@ func (p *proposer) lead(term uint64) {
 	}
 	p.close()
 	p.term = term
-	p.queue = append(p.queue, item{cmd: &stock.Open{Term: term}})
+	p.queue = append(p.queue, item{cmd: &stock.Open{Term: term}, term: term})
 }
 
 func (p *proposer) close() {
@@ -196,6 +214,22 @@ func (p *proposer) resolved(m *resolved) {
 		out.Code = stock.NoLeader
 	}
 	p.r.fail(b.items, out)
+	p.openAgain(b)
+}
+
+// reopenAfter is how long a leader waits before it proposes its opening entry again.
+const reopenAfter = 20 * time.Millisecond
+
+// openAgain sees to it that a leader whose opening was lost, or the command that says what the shard is, does not stay closed for its whole
+// term: raft names a term once.
+func (p *proposer) openAgain(b *batch) {
+	switch b.items[0].cmd.(type) {
+	case *stock.Open, *stock.Init:
+		if p.retry != nil {
+			p.retry.Stop()
+		}
+		p.retry = time.AfterFunc(reopenAfter, func() { p.box.PostUserMessage(&reopen{b.term}) })
+	}
 }
 
 func finishItems(items []item, out stock.Outcome) {

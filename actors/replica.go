@@ -103,6 +103,7 @@ func (r *Replica) Apply(index, term uint64, data []byte) error {
 	select {
 	case r.progress.slots <- struct{}{}:
 	case <-r.closed:
+		finishItems(e.items, stock.Outcome{Code: stock.OutcomeUnknown})
 		return ErrClosed
 	}
 	r.progress.start(index)
@@ -157,11 +158,14 @@ func (r *Replica) Backlog() int { return len(r.progress.slots) }
 
 // visit calls book with the shard's state and ledger with every ledger that is away, at one place of the log.
 func (r *Replica) visit(ctx context.Context, m *mark) error {
-	m.done = make(chan struct{})
+	m.done, m.replica = make(chan struct{}), r
 	m.holders.Store(1)
 	r.system.Root.Send(r.directory.shard.Load(), m)
 	select {
 	case <-m.done:
+		if m.torn.Load() {
+			return ErrReplaced
+		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -187,7 +191,10 @@ func (r *Replica) Snapshot() (*stock.Cut, error) {
 			cut.Add(part)
 		},
 	})
-	return cut, err
+	if err != nil {
+		return nil, err
+	}
+	return cut, nil
 }
 
 // Changes returns rows for storage; see stock.Journal.Changes. Rows of different actors may stand at different places of the log; UpTo is the
@@ -229,7 +236,10 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 		},
 		ledger: func(l *stock.Ledger, _ uint64) { sum.Add(l.Hash()) },
 	})
-	return sum.Load(), index, err
+	if err != nil {
+		return 0, 0, err
+	}
+	return sum.Load(), index, nil
 }
 
 // Flushed says that storage has everything up to an index.
@@ -263,18 +273,18 @@ func (r *Replica) Availability(sku string) (stock.Availability, bool) {
 }
 
 // submit hands admitted commands to the proposer and returns an empty slice for the next ones.
-func (r *Replica) submit(items []item, term uint64) []item {
+func (r *Replica) submit(items []item) []item {
 	if len(items) == 0 {
 		return items
 	}
-	r.proposer.box.PostUserMessage(&submit{items: items, term: term})
+	r.proposer.box.PostUserMessage(&submit{items})
 	return nil
 }
 
 // fail brings commands back to the actors that admitted them.
 func (r *Replica) fail(items []item, out stock.Outcome) {
 	if len(items) > 0 {
-		r.system.Root.Send(r.directory.shard.Load(), &failed{items: items, out: out})
+		r.system.Root.Send(r.directory.shard.Load(), &failed{items: items, out: out, replica: r})
 	}
 }
 

@@ -22,6 +22,7 @@ type shardActor struct {
 	touched []*desk
 	filled  []*hotSKU
 
+	stopping   bool
 	term       uint64 // that admission is open for; 0 while closed
 	opening    uint64 // term that waits for the shard to be initialized
 	lastClosed uint64
@@ -40,15 +41,22 @@ func (s *shardActor) Receive(ctx actor.Context) {
 	case *turn:
 		s.turn(ctx, m)
 	case *actor.Stopping:
+		s.stopping = true
 		s.alarm.stop()
 		s.sweeper.stop()
 	case *actor.Stopped:
 		s.r.abandon(s.box)
 		s.abandonAll()
+		s.r.metrics.hot.Sub(float64(len(s.hot)))
 	}
 }
 
 func (s *shardActor) turn(ctx actor.Context, t *turn) {
+	// While its children stop it takes nothing: a child that it made now would never be stopped.
+	if s.stopping {
+		s.r.loseAll(t.committed, t.requests)
+		return
+	}
 	for _, msg := range t.committed {
 		s.committed(ctx, msg)
 	}
@@ -56,7 +64,7 @@ func (s *shardActor) turn(ctx actor.Context, t *turn) {
 		s.request(ctx, p)
 	}
 	s.expire()
-	s.out = s.r.submit(s.out, s.term)
+	s.out = s.r.submit(s.out)
 }
 
 func (s *shardActor) committed(ctx actor.Context, msg any) {
@@ -70,12 +78,13 @@ func (s *shardActor) committed(ctx actor.Context, msg any) {
 	case *closing:
 		s.close(ctx, m)
 	case *handBack:
-		s.handBack(ctx, m.desk)
+		s.handBack(ctx, m)
 	case *restored:
 		s.restore(ctx, m)
 	case *evictable:
 		s.proposeFlushMark()
 	case *wake:
+		s.alarm.stop() // expire sets it again
 		s.sweep(ctx)
 	}
 }
@@ -93,7 +102,7 @@ func (s *shardActor) request(ctx actor.Context, p *pending) {
 	case s.term == 0:
 		p.finish(stock.Outcome{Code: stock.NoLeader})
 	case ownedByShard(p.flight.Req):
-		s.out = append(s.out, item{p.flight.Req.(stock.Command), p})
+		s.out = append(s.out, item{cmd: p.flight.Req.(stock.Command), p: p, term: s.term})
 	default:
 		p.finish(s.book.NotFound(p.flight.Req))
 	}
@@ -141,8 +150,13 @@ func (s *shardActor) dropIdle(d *desk) {
 
 // entry applies one entry of the log. Its parts for hot SKUs go to their actors when the shard's own are done.
 func (s *shardActor) entry(ctx actor.Context, e *entry) {
-	s.index = e.index
+	s.index, s.box.applying = e.index, e.index
 	s.r.applying.Store(e.index)
+	if s.term != 0 && e.term > s.term {
+		// Another leads, or this replica again: the signal that the term is over was late or lost.
+		s.r.proposer.box.PostUserMessage(&closing{e.term - 1})
+		s.close(ctx, &closing{e.term - 1})
+	}
 	if e.term != e.header.Term {
 		s.void(ctx, e)
 		return
@@ -164,7 +178,7 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 func (s *shardActor) void(ctx actor.Context, e *entry) {
 	s.r.metrics.voided.Inc()
 	if len(e.items) > 0 {
-		s.failed(ctx, &failed{items: e.items, out: stock.Outcome{Code: stock.NoLeader}})
+		s.failed(ctx, &failed{items: e.items, out: stock.Outcome{Code: stock.NoLeader}, replica: s.r})
 	}
 	e.release()
 }
@@ -213,11 +227,12 @@ func (s *shardActor) answer(it item, out stock.Outcome) {
 
 // broadcast applies a command to every ledger, wherever it is.
 func (s *shardActor) broadcast(at stock.Position, e *entry, it item) {
-	out := s.book.Apply(at, it.cmd)
-	for _, h := range s.hot {
-		s.fill(h, at, e, item{cmd: it.cmd})
+	if s.book.Everyone(at, it.cmd) {
+		for _, h := range s.hot {
+			s.fill(h, at, e, item{cmd: it.cmd})
+		}
 	}
-	s.answer(it, out)
+	s.answer(it, s.book.Apply(at, it.cmd))
 }
 
 // away adds a command to its hot SKU's part of the entry. One that makes the SKU cold demotes it first: it is applied after the ledger came back.
@@ -243,6 +258,11 @@ func (s *shardActor) mark(ctx actor.Context, m *mark) {
 	m.applied = s.index
 	m.holders.Add(int64(len(s.hot)))
 	m.book(s.book)
+	if m.desk != nil {
+		for _, d := range s.desks {
+			m.desk(d)
+		}
+	}
 	for _, h := range s.hot {
 		h.send(ctx, m)
 	}
@@ -271,7 +291,7 @@ func (s *shardActor) failed(ctx actor.Context, m *failed) {
 	}
 	s.settleTouched()
 	for h, items := range byHot {
-		h.send(ctx, &failed{items: items, out: m.out})
+		h.send(ctx, &failed{items: items, out: m.out, replica: s.r})
 	}
 	if expiries {
 		s.book.Recall()

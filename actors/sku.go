@@ -52,9 +52,14 @@ func (d *desk) decided(f *stock.Flight, action stock.Action, out stock.Outcome) 
 		d.r.metrics.refused(out.Code)
 		p.finish(out)
 	case stock.Propose:
-		*d.out = append(*d.out, item{f.Req.(stock.Command), p})
+		*d.out = append(*d.out, item{cmd: f.Req.(stock.Command), p: p, term: d.term})
 	case stock.Park:
 		d.r.metrics.parked.Inc()
+	case stock.Join:
+		// The one it waits with may be in the log already, so this caller cannot be told "not executed" either when it leaves.
+		if _, order := f.Req.(*stock.Place); order {
+			p.propose()
+		}
 	}
 }
 
@@ -68,6 +73,9 @@ func (d *desk) handle(msg any) {
 		d.failed(m)
 	case *mark:
 		m.ledger(d.ledger, m.applied)
+		if m.desk != nil {
+			m.desk(d)
+		}
 		m.release()
 	case *opened:
 		d.open(m.term)
@@ -101,7 +109,7 @@ func (d *desk) settle() {
 		joined := d.window.Settle(&a.p.flight)
 		d.r.metrics.answered(a.out.Code)
 		a.p.finish(a.out)
-		d.share(joined, a.out)
+		d.share(&a.p.flight, joined, a.out)
 	}
 	clear(d.answers)
 	d.answers = d.answers[:0]
@@ -117,12 +125,15 @@ func (d *desk) publish() {
 }
 
 // share gives the answer to those that waited with the same key.
-func (d *desk) share(joined []*stock.Flight, out stock.Outcome) {
+func (d *desk) share(first *stock.Flight, joined []*stock.Flight, out stock.Outcome) {
 	for _, f := range joined {
 		p := f.Owner.(*pending)
 		c, place := f.Req.(*stock.Place)
 		switch {
 		case !place, out.Code == stock.DeadlineExceeded:
+			d.admit(p)
+		// Another body under the key: now it is known whether the key is taken (rule R10).
+		case !c.Same(first.Req.(*stock.Place)):
 			d.admit(p)
 		// A copy may still be under way: it is refused only through the log (rule R4).
 		case c.Retry && !out.Code.Executed():
@@ -147,7 +158,7 @@ func (d *desk) reconsider() {
 		}
 		joined := d.window.Settle(f)
 		d.decided(f, action, out)
-		d.share(joined, out)
+		d.share(f, joined, out)
 	})
 }
 
@@ -174,7 +185,7 @@ func (d *desk) close() {
 		p := f.Owner.(*pending)
 		joined := d.window.Settle(f)
 		p.finish(stock.Outcome{Code: stock.NoLeader})
-		d.share(joined, stock.Outcome{Code: stock.NoLeader})
+		d.share(f, joined, stock.Outcome{Code: stock.NoLeader})
 	}
 }
 
@@ -188,6 +199,6 @@ func (d *desk) expire() (at stock.Time, ok bool) {
 		return at, true
 	}
 	d.expiring = true
-	*d.out = append(*d.out, item{cmd: &stock.Expire{SKU: d.ledger.Name()}})
+	*d.out = append(*d.out, item{cmd: &stock.Expire{SKU: d.ledger.Name()}, term: d.term})
 	return 0, false
 }

@@ -17,12 +17,19 @@ var _ actor.SupervisorStrategy = stopper{}
 // HandleFailure stops the actor that panicked and takes its replica down.
 func (s stopper) HandleFailure(_ *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	supervisor.StopChildren(child)
-	s.r.fault(s.r.applying.Load(), fmt.Errorf("%w: %v", ErrPanic, reason))
+	index := s.r.applying.Load()
+	if p, ok := reason.(*panicked); ok && p.index != 0 {
+		index = p.index
+	}
+	s.r.fault(index, fmt.Errorf("%w: %v", ErrPanic, reason))
 }
 
 // abandon closes a mailbox and answers everybody in it.
 func (r *Replica) abandon(box *mailbox) {
-	committed, requests := box.close()
+	r.loseAll(box.close())
+}
+
+func (r *Replica) loseAll(committed []any, requests []*pending) {
 	for _, p := range requests {
 		r.lost(p)
 	}
@@ -43,8 +50,13 @@ func (r *Replica) lost(msg any) {
 		finishItems(m.items, m.out)
 	case *entry:
 		finishItems(m.items, stock.Outcome{Code: stock.OutcomeUnknown})
+		m.tear()
 	case *portion:
 		finishItems(m.items, stock.Outcome{Code: stock.OutcomeUnknown})
+		m.entry.tear()
+	case *mark:
+		m.torn.Store(true)
+		m.release()
 	case *handBack:
 		m.desk.close()
 	}
@@ -85,6 +97,7 @@ func (r *Replica) Close() {
 		for _, b := range r.retained.all() {
 			finishItems(b.items, stock.Outcome{Code: stock.OutcomeUnknown})
 		}
+		r.alarmed.Range(func(any, any) bool { r.metrics.broken.Dec(); return true })
 		r.metrics.forget(r)
 	})
 }

@@ -65,6 +65,8 @@ func (m *portion) owner() *Replica { return m.entry.replica }
 func (m *handBack) owner() *Replica {
 	return m.desk.r
 }
+func (m *failed) owner() *Replica { return m.replica }
+func (m *mark) owner() *Replica   { return m.replica }
 
 // draw returns the number that tells this start of the process from every other.
 func draw() uint64 {

@@ -9,12 +9,12 @@ import (
 // open opens admission for a term once its opening entry is applied, unless the term is over already (rule R14). A shard's very first leader
 // says what the shard is before anything else.
 func (s *shardActor) open(ctx actor.Context, term uint64) {
-	if term == 0 || term <= s.lastClosed || !s.r.log.Leads(term) {
+	if term == 0 || term == s.term || term <= s.lastClosed || !s.r.log.Leads(term) {
 		return
 	}
 	if !s.book.Initialized() {
 		s.opening = term
-		s.r.submit([]item{{cmd: &s.r.cfg.Init}}, term)
+		s.r.submit([]item{{cmd: &s.r.cfg.Init, term: term}})
 		return
 	}
 	if err := s.r.checkClock(s.book.Now()); err != nil {
@@ -58,7 +58,7 @@ func (s *shardActor) expire() {
 		return
 	}
 	for _, l := range s.book.TakeDue(s.r.clock.now()) {
-		s.out = append(s.out, item{cmd: &stock.Expire{SKU: l.Name()}})
+		s.out = append(s.out, item{cmd: &stock.Expire{SKU: l.Name()}, term: s.term})
 	}
 	at, ok := s.book.NextDue()
 	s.alarm.set(s.r.clock, at, ok, s.box)
@@ -76,7 +76,6 @@ func (s *shardActor) armSweep() {
 
 // sweep looks, at most once a second, whether a flush mark would let orders leave memory (rule R27). A shard with nothing to evict writes nothing.
 func (s *shardActor) sweep(ctx actor.Context) {
-	s.alarm.rang(s.r.clock)
 	if s.term == 0 || s.r.clock.now() < s.sweeper.at {
 		return
 	}
@@ -98,5 +97,5 @@ func (s *shardActor) proposeFlushMark() {
 		return
 	}
 	s.markedAt = s.sweeper.at
-	s.out = append(s.out, item{cmd: &stock.FlushMark{Index: s.r.flushed.Load()}})
+	s.out = append(s.out, item{cmd: &stock.FlushMark{Index: s.r.flushed.Load()}, term: s.term})
 }

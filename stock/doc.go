@@ -24,7 +24,7 @@
 //	administer.go  creation, update, freeze, adjustment
 //	read.go        queries
 //	table.go row.go pages.go schedule.go memory.go   how a ledger keeps its orders, users, deadlines and remembered outcomes
-//	book.go due.go a shard: its SKUs, settings and log time
+//	book.go due.go everyone.go  a shard: its SKUs, settings and log time
 //	journal.go     what changed since, for storage
 //	window.go      admission on the leader, before the log
 //

@@ -22,10 +22,13 @@ func (b *Book) NextDue() (Time, bool) {
 			if at, ok := s.ledger.nextDue(); ok && at == e.at {
 				return at, true
 			}
+			// What stands there is out of date: the hold was settled meanwhile.
 			s.dueAt = 0
+			b.due.pop()
+			b.reschedule(s)
+			continue
 		}
 		b.due.pop()
-		b.reschedule(s)
 	}
 	return 0, false
 }

@@ -4,8 +4,8 @@ package stock
 // admits; it decides nothing: every admitted command is decided by Ledger.Apply (rules R9 to R11). It is owned by the ledger's actor.
 type Window struct {
 	claims inFlight
-	// round counts the times the window was cleared: what was claimed before claims nothing now.
-	round uint64
+	// round is made anew when the window is cleared: what was claimed before, or in another window, claims nothing now.
+	round *round
 	users map[string]int64
 	keys  map[flightKey]*Flight
 	// parked waits, first in first out, for claims in flight to be decided, or for due holds to be released (rule R10).
@@ -17,6 +17,9 @@ type Window struct {
 // DefaultMaxParked is how many orders of one SKU may be parked.
 const DefaultMaxParked = 65536
 
+// round is nothing but an identity.
+type round struct{ _ byte }
+
 // Flight is a request under way.
 type Flight struct {
 	Req Request
@@ -24,8 +27,7 @@ type Flight struct {
 	Owner any
 
 	units, userUnits, waiting int64
-	claimed                   bool
-	round                     uint64 // of the window, when it claimed
+	round                     *round // of the window, while it claims; else nil
 	joined                    []*Flight
 }
 
@@ -50,7 +52,8 @@ func (w *Window) Admit(l *Ledger, clock Time, f *Flight) (Action, Outcome) {
 	switch q := f.Req.(type) {
 	case *Place:
 		if first := w.keys[flightKey{q.Caller, q.Key}]; first != nil {
-			return w.join(first, f, q)
+			first.joined = append(first.joined, f)
+			return Join, Outcome{}
 		}
 		action, out := w.admitPlace(l, clock, q, len(w.parked) > 0)
 		if action == Park && w.full() {
@@ -74,14 +77,9 @@ func (w *Window) Admit(l *Ledger, clock Time, f *Flight) (Action, Outcome) {
 	return Answer, refuse(Internal)
 }
 
-// join makes an order wait for the undecided one with its key; another body is answered at once.
-func (w *Window) join(first, f *Flight, c *Place) (Action, Outcome) {
-	p := first.Req.(*Place)
-	if d := differs(c, p.User, p.Qty, p.ClientRef); d != nil {
-		return Answer, refuseWith(IdempotencyKeyReused, Detail{Differs: d})
-	}
-	first.joined = append(first.joined, f)
-	return Join, Outcome{}
+// Same reports whether two orders ask for the same; under one key only such orders have the same answer.
+func (c *Place) Same(o *Place) bool {
+	return c.SKU == o.SKU && differs(c, o.User, o.Qty, o.ClientRef) == nil
 }
 
 func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Action, Outcome) {
@@ -156,7 +154,10 @@ func (w *Window) claim(l *Ledger, f *Flight, c *Place) {
 }
 
 func (w *Window) count(f *Flight) {
-	f.claimed, f.round = true, w.round
+	if w.round == nil {
+		w.round = new(round)
+	}
+	f.round = w.round
 	// What does not fit a counter cannot be available either, so counting less of it claims as much.
 	f.units = min(f.units, maxInt64-w.claims.units)
 	w.claims.units += f.units
@@ -222,10 +223,10 @@ func (w *Window) Settle(f *Flight) (joined []*Flight) {
 	if place && w.keys[flightKey{c.Caller, c.Key}] == f {
 		delete(w.keys, flightKey{c.Caller, c.Key})
 	}
-	if !f.claimed || f.round != w.round {
+	if f.round == nil || f.round != w.round {
 		return joined
 	}
-	f.claimed = false
+	f.round = nil
 	w.claims.units -= f.units
 	w.claims.waiting -= f.waiting
 	if place && f.userUnits != 0 {
@@ -273,7 +274,7 @@ func (w *Window) Parked() int { return len(w.parked) }
 // Invariant: nothing outstanding means that nothing is in flight and nothing parked (rule R11).
 func (w *Window) Clear() (parked []*Flight) {
 	parked = w.parked
-	*w = Window{MaxParked: w.MaxParked, round: w.round + 1}
+	*w = Window{MaxParked: w.MaxParked}
 	return parked
 }
 

@@ -1,0 +1,11 @@
+package stock
+
+// Everyone reports whether a command that is about to be applied will reach every ledger of the shard; those that are away must then get it
+// too. A change of settings that is late, repeated or out of range reaches none. Asked before Apply.
+func (b *Book) Everyone(at Position, c Command) bool {
+	set, ok := c.(*SetSettings)
+	if !ok {
+		return Broadcast(c)
+	}
+	return b.standing(at, set).Code == 0
+}
