@@ -13,24 +13,26 @@ import (
 
 // An audit sees one moment of a file that is being written: sums and rows agree, whatever is committed in between.
 func TestAuditReadsWhileItIsWritten(t *testing.T) {
-	path, m := dbPath(t), newModel(20, 1)
-	f := mustOpen(t, config(path, m))
-	last := 0
-	for range 20 {
-		m.change(20)
-		a, err := OpenAudit(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
+	overSinks(t, func(t *testing.T, sink string) {
+		m := newModel(20, 1)
+		f := mustOpen(t, config(sink, m))
+		last := 0
+		for range 20 {
+			m.change(20)
+			a, err := OpenAudit(t.Context(), sink)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.change(20)
+			eventually(t, 5*time.Second, "flushed under the audit", func() bool { return m.lastFlushed() == m.at() })
+			last = auditOnce(t, a, last)
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		m.change(20)
-		eventually(t, 5*time.Second, "flushed under the audit", func() bool { return m.lastFlushed() == m.at() })
-		last = auditOnce(t, a, last)
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mustClose(t, f)
-	requireAudit(t, path, m)
+		mustClose(t, f)
+		requireAudit(t, sink, m)
+	})
 }
 
 // auditOnce checks that totals and rows are of one moment, not before the last one.
@@ -57,9 +59,9 @@ func auditOnce(t *testing.T, a *Audit, last int) int {
 }
 
 // requireAudit checks what the one-call readers return, with nobody writing.
-func requireAudit(t *testing.T, path string, m *model) {
+func requireAudit(t *testing.T, sink string, m *model) {
 	t.Helper()
-	rows, err := ReadOrders(t.Context(), path)
+	rows, err := ReadOrders(t.Context(), sink)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func requireAudit(t *testing.T, path string, m *model) {
 			t.Fatalf("read %+v, want %+v", r, want)
 		}
 	}
-	totals, err := ReadTotals(t.Context(), path)
+	totals, err := ReadTotals(t.Context(), sink)
 	if err != nil || len(rows) != len(m.orders) || len(totals) != len(sums) {
 		t.Fatalf("%d orders and %d totals (%v), want %d and %d", len(rows), len(totals), err, len(m.orders), len(sums))
 	}
@@ -85,7 +87,7 @@ func requireAudit(t *testing.T, path string, m *model) {
 			t.Errorf("total %+v", total)
 		}
 	}
-	skus, err := ReadSKUs(t.Context(), path)
+	skus, err := ReadSKUs(t.Context(), sink)
 	if err != nil || len(skus) != len(m.skus) {
 		t.Fatalf("%d SKUs (%v)", len(skus), err)
 	}

@@ -34,13 +34,45 @@ func parsePostgres(sink string) (*pgx.ConnConfig, error) {
 	return cfg, nil
 }
 
+// sinkURL is a PostgreSQL URL in parts. net/url does not read all of them: one may name several hosts with a port each.
+type sinkURL struct {
+	scheme, user, hosts, path string
+	password                  *string // as written
+	params                    url.Values
+}
+
 // splitURL refuses a URL in which an end of the password cannot be told: then nothing of it may be shown.
-func splitURL(sink string) (*url.URL, error) {
-	u, err := url.Parse(sink)
-	ats := strings.Count(sink, "@")
-	if err != nil || u.Fragment != "" || ats > 1 || ats == 1 && u.User == nil {
-		return nil, fmt.Errorf("%w: the URL of the PostgreSQL sink cannot be read: special characters of a password or name are written as "+
-			"%%XX, and better than in the URL a password stands in a password file (PGPASSFILE)", ErrConfig)
+func splitURL(sink string) (u sinkURL, err error) {
+	unreadable := fmt.Errorf("%w: the URL of the PostgreSQL sink cannot be read: special characters of a password or name are written as %%XX, "+
+		"and better than in the URL a password stands in a password file (PGPASSFILE)", ErrConfig)
+	var rest, query string
+	u.scheme, rest, _ = strings.Cut(sink, "://")
+	rest, query, _ = strings.Cut(rest, "?")
+	authority := rest
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		authority, u.path = rest[:i], rest[i:]
+	}
+	userinfo, hosts, found := strings.Cut(authority, "@")
+	if !found {
+		userinfo, hosts = "", authority
+	}
+	u.hosts = hosts
+	if user, password, has := strings.Cut(userinfo, ":"); has {
+		u.user, u.password = user, &password
+	} else {
+		u.user = user
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		// What is no port behind a colon is a password that lost its host.
+		if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.Trim(host[i+1:], "0123456789") != "" && !strings.HasSuffix(host, "]") {
+			return sinkURL{}, unreadable
+		}
+	}
+	if strings.ContainsRune(sink, '#') || strings.ContainsRune(hosts+u.path+query, '@') {
+		return sinkURL{}, unreadable
+	}
+	if u.params, err = url.ParseQuery(query); err != nil {
+		return sinkURL{}, unreadable
 	}
 	return u, nil
 }
@@ -57,17 +89,23 @@ func RedactSink(sink string) string {
 	if err != nil {
 		return "postgres://" + hidden
 	}
-	if _, has := u.User.Password(); has {
-		u.User = url.UserPassword(u.User.Username(), hidden)
+	shown := u.scheme + "://" + u.user
+	if u.password != nil {
+		shown += ":" + hidden
 	}
-	query := u.Query()
-	for name := range query {
+	if u.user != "" || u.password != nil {
+		shown += "@"
+	}
+	shown += u.hosts + u.path
+	for name := range u.params {
 		if !shownParams[name] {
-			query[name] = []string{hidden}
+			u.params[name] = []string{hidden}
 		}
 	}
-	u.RawQuery = query.Encode()
-	return u.String()
+	if len(u.params) > 0 {
+		shown += "?" + u.params.Encode()
+	}
+	return shown
 }
 
 // hideSecrets takes the secrets of a URL, decoded or not, out of a text.
@@ -77,11 +115,13 @@ func hideSecrets(sink, text string) string {
 		return hidden
 	}
 	var secrets []string
-	if password, has := u.User.Password(); has {
-		_, raw, _ := strings.Cut(u.User.String(), ":")
-		secrets = append(secrets, password, raw)
+	if u.password != nil {
+		secrets = append(secrets, *u.password)
+		if decoded, err := url.PathUnescape(*u.password); err == nil {
+			secrets = append(secrets, decoded)
+		}
 	}
-	for name, values := range u.Query() {
+	for name, values := range u.params {
 		if !shownParams[name] {
 			secrets = append(secrets, values...)
 		}
