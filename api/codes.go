@@ -22,6 +22,8 @@ const (
 	bodyTooLarge
 	batchTooLarge
 	unsupportedMediaType
+	unauthenticated
+	forbidden
 	endOfCodes
 )
 
@@ -58,6 +60,9 @@ var problems = [endOfCodes]row{
 	badPath: {400, "bad_path", "Bad path",
 		"The path has an empty, . or .. segment.", false, nil},
 
+	unauthenticated: {401, "unauthenticated", "Unauthenticated",
+		"This call needs Authorization: Bearer and a key that is in force.", false, nil},
+	forbidden: {403, "forbidden", "Forbidden", "", false, nil},
 	stock.NotStarted: {403, "not_started", "The sale has not started",
 		"The sale opens later.", true, notStartedMembers},
 	stock.Ended: {403, "ended", "The sale has ended",

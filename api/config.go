@@ -3,16 +3,18 @@ package api
 import (
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"holdfast/api/access"
+	"holdfast/api/audit"
 )
 
 var (
 	// ErrConfig is returned by New when Core or Health is missing or a bound is negative.
 	ErrConfig = errors.New("api: configuration")
-	// ErrNotLoopback is returned when others could reach a listener that neither keys nor TLS protect.
+	// ErrNotLoopback is returned when others could reach a listener that keys and TLS do not both protect.
 	ErrNotLoopback = errors.New("api: address is not loopback")
 	// ErrAddress is returned when an address is not host:port.
 	ErrAddress = errors.New("api: malformed address")
@@ -50,8 +52,12 @@ type Config struct {
 
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
-	// CallerOf returns the name of the API key of a request, which is part of every idempotency key's scope; nil: all are anonymous.
-	CallerOf func(*http.Request) string
+	// Keys says who may call; a key's name is part of every idempotency key's scope. Nil: everybody may, and all are anonymous.
+	Keys *access.Keys
+	// Certificate makes both listeners speak TLS; nil: neither does.
+	Certificate *access.Certificate
+	// Audit takes what is asked on the admin listener; nil: nothing is kept. Whoever opened it closes it, after Shutdown.
+	Audit *audit.Log
 }
 
 // The defaults of Config, and the bounds that are not configured.
@@ -75,6 +81,7 @@ const (
 	boundMemory     = "max-body-memory"
 	boundConns      = "max-conns"
 	boundAdminConns = "max-admin-conns"
+	boundAudit      = "audit-log"
 
 	// answerTimeout is how long a caller may take to read its answer.
 	answerTimeout = 15 * time.Second
@@ -100,9 +107,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.CallerOf == nil {
-		c.CallerOf = func(*http.Request) string { return "" }
 	}
 	return c, nil
 }

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 
+	"holdfast/api/access"
 	"holdfast/stock"
 )
 
@@ -25,6 +27,12 @@ type exchange struct {
 	// in holds the body, out the answer; claimed is what the body takes of the memory for all bodies.
 	in, out []byte
 	claimed int64
+	// who calls; the zero Caller without keys.
+	who access.Caller
+	// audited: the answer goes into the audit log, with the SKU (subject) and the change asked for; code is the problem's, "" for an acceptance.
+	audited       bool
+	subject, code string
+	changed       json.RawMessage
 }
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}
@@ -48,8 +56,13 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.readUntil(time.Now().Add(s.cfg.BodyTimeout))
 	}
 	route, p := rt.find(r, &x.args)
-	if p == nil {
+	if route != nil {
 		counted = route.metrics
+	}
+	if refused := rt.authorise(x, route); refused != nil {
+		p = refused
+	} else if p == nil {
+		x.audited = rt.admin && route.command && s.cfg.Audit != nil
 		p = x.run(route)
 	}
 	if p != nil {
@@ -93,7 +106,7 @@ func (x *exchange) end(counted *routeMetrics) {
 	if cap(x.out) > maxPooledBytes {
 		x.out = nil
 	}
-	x.w, x.r = nil, nil
+	x.w, x.r, x.changed = nil, nil, nil
 	exchanges.Put(x)
 }
 
@@ -112,7 +125,7 @@ func (x *exchange) deadline() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(x.r.Context(), x.timeout)
 }
 
-func (x *exchange) caller() string { return x.s.cfg.CallerOf(x.r) }
+func (x *exchange) caller() string { return x.who.Name }
 
 // These are shared by all answers and never written to.
 var (
@@ -120,6 +133,7 @@ var (
 	contentProblem = []string{"application/problem+json"}
 	valueTrue      = []string{"true"}
 	valueClose     = []string{"close"}
+	challenge      = []string{`Bearer realm="holdfast"`}
 )
 
 // json answers with x.out.
@@ -129,6 +143,9 @@ func (x *exchange) json(status int) {
 }
 
 func (x *exchange) write(status int) {
+	if x.audited {
+		x.account(status)
+	}
 	h := x.w.Header()
 	h["Content-Length"] = []string{strconv.Itoa(len(x.out))}
 	x.status = status
@@ -143,10 +160,14 @@ func (x *exchange) write(status int) {
 // problem answers with a problem.
 func (x *exchange) problem(p *problem) {
 	row := rowOf(p.code)
+	x.code = row.name
 	x.s.metrics.problem(p.code)
 	h := x.w.Header()
 	if seconds := retryAfter(p.code, p.detail, stock.TimeOf(x.s.cfg.Now())); seconds > 0 {
 		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+	}
+	if p.code == unauthenticated {
+		h["Www-Authenticate"] = challenge
 	}
 	if p.allow != "" {
 		h["Allow"] = []string{p.allow}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,9 +15,9 @@ import (
 	"holdfast/stock"
 )
 
-// CheckListenAddr checks the address of a listener that has neither keys nor TLS: it must be loopback (127.0.0.0/8, ::1 or localhost) unless
-// insecure. An address without a host listens everywhere and so is not. The error wraps ErrAddress or ErrNotLoopback.
-func CheckListenAddr(addr string, insecure bool) error {
+// CheckListenAddr checks the address of a listener: it must be loopback (127.0.0.0/8, ::1 or localhost) unless the listener has both TLS and keys,
+// or nobody wants it to be guarded. An address without a host listens everywhere and so is not loopback. The error wraps ErrAddress or ErrNotLoopback.
+func CheckListenAddr(addr string, guarded bool) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("%w %q: %w", ErrAddress, addr, err)
@@ -24,12 +25,12 @@ func CheckListenAddr(addr string, insecure bool) error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("%w %q: the port is not a number of 0 to 65535", ErrAddress, addr)
 	}
-	if insecure || host == "localhost" {
+	if guarded || host == "localhost" {
 		return nil
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil || !ip.Unmap().IsLoopback() {
-		return fmt.Errorf("%w: %q can be reached by others, and this listener has neither keys nor TLS", ErrNotLoopback, addr)
+		return fmt.Errorf("%w: %q can be reached by others, which takes both TLS and API keys", ErrNotLoopback, addr)
 	}
 	return nil
 }
@@ -43,6 +44,9 @@ type boundedListener struct {
 	metrics *listenerMetrics
 	// full is the answer to one connection too many.
 	full []byte
+	// tls is nil for a listener without; a write of its handshake may take as long as patience.
+	tls      *tls.Config
+	patience time.Duration
 }
 
 func newBoundedListener(l net.Listener, most int, bound string, m *listenerMetrics) *boundedListener {
@@ -57,7 +61,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		if l.open.Add(1) <= l.max {
 			l.metrics.open.Inc()
-			return &boundedConn{Conn: c, of: l}, nil
+			return &boundedConn{Conn: l.secured(c), of: l}, nil
 		}
 		l.open.Add(-1)
 		l.metrics.refused.Inc()
@@ -72,9 +76,10 @@ func tooManyConns(bound string) []byte {
 	return append([]byte(head+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
 }
 
-// turnAway never waits: a fresh connection has room for the answer, and one that has not is closed without.
+// turnAway never waits: a fresh connection has room for the answer, and one that has not is closed without. So is one that wants TLS: an answer
+// would cost the handshake that it is turned away from.
 func (l *boundedListener) turnAway(c net.Conn) {
-	if c.SetWriteDeadline(time.Now().Add(50*time.Millisecond)) == nil {
+	if l.tls == nil && c.SetWriteDeadline(time.Now().Add(50*time.Millisecond)) == nil {
 		// The caller may be gone; there is nobody to tell.
 		_, _ = c.Write(l.full)
 	}

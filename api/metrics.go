@@ -20,6 +20,8 @@ type metrics struct {
 	panics      prometheus.Counter
 	listeners   map[string]*listenerMetrics
 	draining    prometheus.Gauge
+	reloads     *prometheus.CounterVec
+	certificate prometheus.Gauge
 	problemsVec *prometheus.CounterVec
 }
 
@@ -28,6 +30,8 @@ type listenerMetrics struct {
 	open      prometheus.Gauge
 	refused   prometheus.Counter
 	malformed prometheus.Counter
+	// handshakes counts those of TLS that failed.
+	handshakes prometheus.Counter
 }
 
 // latencyBuckets reach from a refusal in memory to the longest deadline.
@@ -57,6 +61,9 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 		panics:    counter("panics_total", "Requests that ran into a fault of the server and were answered internal."),
 		draining:  gauge("draining", "1 while new commands are refused because the node is going down."),
 		listeners: map[string]*listenerMetrics{},
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts(named("reloads_total",
+			"Files read again, by what (keys, certificate, audit) and result (ok, failed: the old one stays).")), []string{"what", "result"}),
+		certificate: gauge("certificate_not_after_seconds", "When the certificate in force ends, in Unix time; 0 without TLS."),
 	}
 	for code := range m.problems {
 		if row := &problems[code]; row.status != 0 {
@@ -68,12 +75,15 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 		"Connections beyond the bound, answered overloaded and closed, by listener.")), []string{"listener"})
 	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(named("malformed_heads_total",
 		"Requests whose head could not be read or was too long, answered in plain text, by listener.")), []string{"listener"})
+	handshakes := prometheus.NewCounterVec(prometheus.CounterOpts(named("tls_handshake_failures_total",
+		"TLS handshakes that failed or took too long, by listener.")), []string{"listener"})
 	for _, name := range []string{publicName, adminName} {
-		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name)}
+		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name),
+			handshakes.WithLabelValues(name)}
 	}
 	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers.")), bodyMemory)
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining,
-		connections, refused, malformed, memory} {
+		connections, refused, malformed, handshakes, memory, m.reloads, m.certificate} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -11,12 +11,12 @@ import (
 	"holdfast/stock"
 )
 
-// probeRoutes are on both listeners and stay up while the node drains.
+// probeRoutes are on both listeners, for everybody, and stay up while the node drains.
 func probeRoutes() []route {
 	return []route{
-		at(http.MethodGet, "/livez", (*exchange).live),
-		at(http.MethodGet, "/readyz", (*exchange).ready),
-		at(http.MethodGet, "/version", (*exchange).version),
+		probe("/livez", (*exchange).live),
+		probe("/readyz", (*exchange).ready),
+		probe("/version", (*exchange).version),
 	}
 }
 

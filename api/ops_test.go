@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -13,10 +12,6 @@ import (
 
 	"holdfast/stock"
 )
-
-func callerNamed(name *string) func(*http.Request) string {
-	return func(*http.Request) string { return *name }
-}
 
 func TestAvailability(t *testing.T) {
 	s := newShop(t)

@@ -14,19 +14,23 @@ type route struct {
 	answer  func(*exchange) *problem
 	// command: it may change the state, and is refused while the node drains.
 	command bool
+	// open: everybody may call it, with a key or without.
+	open    bool
 	metrics *routeMetrics
 }
 
 // router finds the route of a request. http.ServeMux is not used: it answers an unclean path with a redirect, and 404 and 405 as plain text.
 type router struct {
 	server *Server
+	// admin: it takes an admin's key, and what is asked and refused is audited.
+	admin bool
 	// bySegments holds the routes by the number of their segments.
 	bySegments [8][]*route
 	none       *routeMetrics
 }
 
-func newRouter(s *Server, routes ...[]route) *router {
-	rt := &router{server: s, none: s.metrics.route("none")}
+func newRouter(s *Server, admin bool, routes ...[]route) *router {
+	rt := &router{server: s, admin: admin, none: s.metrics.route("none")}
 	for _, group := range routes {
 		for i := range group {
 			r := &group[i]
@@ -47,6 +51,13 @@ func at(method, path string, answer func(*exchange) *problem) route {
 func command(method, path string, answer func(*exchange) *problem) route {
 	r := at(method, path, answer)
 	r.command = true
+	return r
+}
+
+// probe builds the route of a call that everybody may make.
+func probe(path string, answer func(*exchange) *problem) route {
+	r := at(http.MethodGet, path, answer)
+	r.open = true
 	return r
 }
 

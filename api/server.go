@@ -43,11 +43,12 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("api: register metrics: %w", err)
 	}
 	metricsHandler := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
-	s.public = newRouter(s, orderRoutes(), probeRoutes())
-	s.admin = newRouter(s, skuRoutes(), probeRoutes(), operationRoutes(metricsHandler))
+	s.public = newRouter(s, false, orderRoutes(), probeRoutes())
+	s.admin = newRouter(s, true, skuRoutes(), probeRoutes(), operationRoutes(metricsHandler))
 	for i, handler := range []http.Handler{s.public, s.admin} {
 		s.servers[i] = s.newHTTPServer(handler)
 	}
+	s.describeAccess()
 	return s, nil
 }
 
@@ -76,9 +77,14 @@ func (s *Server) Admin() http.Handler { return s.admin }
 
 // Serve answers on both listeners and closes them. It returns nil after Shutdown, and otherwise when one of them fails, having shut the other.
 func (s *Server) Serve(public, admin net.Listener) error {
-	listeners := []net.Listener{
+	listeners := []*boundedListener{
 		newBoundedListener(public, s.cfg.MaxConns, boundConns, s.metrics.listeners[publicName]),
 		newBoundedListener(admin, s.cfg.MaxAdminConns, boundAdminConns, s.metrics.listeners[adminName]),
+	}
+	if s.cfg.Certificate != nil {
+		for _, l := range listeners {
+			l.tls, l.patience = s.cfg.Certificate.ServerConfig(), s.cfg.HeaderTimeout
+		}
 	}
 	errs := make([]error, len(listeners))
 	var wg sync.WaitGroup

@@ -50,6 +50,8 @@ type shop struct {
 	health *health
 	reg    *prometheus.Registry
 	server *Server
+	// key is presented with each call, when there is one.
+	key string
 }
 
 func newShop(t testing.TB, change ...func(*Config)) *shop {
@@ -107,12 +109,19 @@ func ask(t testing.TB, h http.Handler, call, body string, headers ...string) ans
 
 func (s *shop) public(call, body string, headers ...string) answer {
 	s.t.Helper()
-	return ask(s.t, s.server.Public(), call, body, headers...)
+	return ask(s.t, s.server.Public(), call, body, s.presenting(headers)...)
+}
+
+func (s *shop) presenting(headers []string) []string {
+	if s.key == "" {
+		return headers
+	}
+	return append([]string{"Authorization: Bearer " + s.key}, headers...)
 }
 
 func (s *shop) admin(call, body string, headers ...string) answer {
 	s.t.Helper()
-	return ask(s.t, s.server.Admin(), call, body, headers...)
+	return ask(s.t, s.server.Admin(), call, body, s.presenting(headers)...)
 }
 
 // sku creates a SKU.

@@ -32,7 +32,10 @@ func (x *exchange) createSKU() *problem {
 	if p != nil {
 		return p
 	}
-	out := x.ask(&stock.Create{Meta: x.unkeyed(), Spec: spec})
+	out, p := x.change(sku, body, &stock.Create{Meta: x.unkeyed(), Spec: spec})
+	if p != nil {
+		return p
+	}
 	if out.Replayed {
 		return x.answerSKU(http.StatusOK, &out)
 	}
@@ -49,7 +52,10 @@ func (x *exchange) updateSKU() *problem {
 	if p != nil {
 		return p
 	}
-	out := x.ask(&stock.Update{Meta: x.unkeyed(), SKU: sku, Patch: patch})
+	out, p := x.change(sku, body, &stock.Update{Meta: x.unkeyed(), SKU: sku, Patch: patch})
+	if p != nil {
+		return p
+	}
 	return x.answerSKU(http.StatusOK, &out)
 }
 
@@ -67,7 +73,10 @@ func (x *exchange) adjustSKU() *problem {
 	if p != nil {
 		return p
 	}
-	out := x.ask(&stock.Adjust{Meta: meta, SKU: sku, Delta: delta, Reason: reason})
+	out, p := x.change(sku, body, &stock.Adjust{Meta: meta, SKU: sku, Delta: delta, Reason: reason})
+	if p != nil {
+		return p
+	}
 	x.markReplay(&out)
 	return x.answerSKU(http.StatusOK, &out)
 }
@@ -81,7 +90,10 @@ func (x *exchange) freezeSKU(frozen bool) *problem {
 	if p := decodeNothing(body); p != nil {
 		return p
 	}
-	out := x.ask(&stock.Freeze{Meta: x.unkeyed(), SKU: sku, Frozen: frozen})
+	out, p := x.change(sku, body, &stock.Freeze{Meta: x.unkeyed(), SKU: sku, Frozen: frozen})
+	if p != nil {
+		return p
+	}
 	return x.answerSKU(http.StatusOK, &out)
 }
 

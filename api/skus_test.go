@@ -140,13 +140,13 @@ func TestBrokenCore(t *testing.T) {
 
 // Commands carry the caller's key in the caller's scope; those that have none carry none, and none carries a deadline: both are the core's.
 func TestKeysAndCallers(t *testing.T) {
-	caller := "shop"
-	s := newShop(t, func(c *Config) { c.CallerOf = callerNamed(&caller) })
+	s := newShop(t, withKeys(t, entryOf("shop", "admin", "one"), entryOf("other", "admin", "two")))
+	s.key = "one"
 	var metas []*stock.Meta
 	s.core.Before = watch(&metas)
 	s.sku("shoe", `{"stock":5}`)
 	id := s.place("k", `{"sku":"shoe","user":"u"}`)
-	caller = "other"
+	s.key = "two"
 	if s.place("k", `{"sku":"shoe","user":"u"}`) == id {
 		t.Error("another caller's key is another key")
 	}

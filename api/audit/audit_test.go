@@ -107,9 +107,14 @@ func TestRotation(t *testing.T) {
 		t.Errorf("a fourth file: %v", err)
 	}
 	for w := range 4 {
-		if !seen[fmt.Sprint(w, "-", n/4-1)] {
-			t.Errorf("the last line of writer %d is gone", w)
+		for i := 1; i < n/4; i++ {
+			if seen[fmt.Sprint(w, "-", i-1)] && !seen[fmt.Sprint(w, "-", i)] {
+				t.Errorf("line %d of writer %d is gone, the one before it is there", i, w)
+			}
 		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("%d lines in all", len(seen))
 	}
 }
 
