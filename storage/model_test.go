@@ -25,7 +25,6 @@ type model struct {
 	clock   stock.Time
 	orders  []*stock.Order
 	skus    []*stock.SKU
-	placed  []uint64 // the log index of each order's placing
 	flushed []uint64
 	broken  error
 }
@@ -149,7 +148,7 @@ func (m *model) place(s *stock.SKU) {
 		o.State, o.ClientRef = stock.StateOpen, "ref"
 	}
 	s.Available, s.Held, s.Version = s.Available-o.Qty, s.Held+o.Qty, m.index
-	m.orders, m.placed = append(m.orders, o), append(m.placed, m.index)
+	m.orders = append(m.orders, o)
 }
 
 func (m *model) advance(o *stock.Order) {

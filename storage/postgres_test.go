@@ -359,7 +359,9 @@ func TestOnlyTheLeaderWritesASharedSink(t *testing.T) {
 	c := config(sink, m)
 	c.Term = func(uint32) uint64 { return term.Load() }
 	f := mustOpen(t, c)
-	sessions := func() int { return len(dump(t, schemaURL(t), "", "select 1 from pg_stat_activity where application_name = 'follower'")) }
+	sessions := func() int {
+		return len(dump(t, schemaURL(t), "", "select 1 from pg_stat_activity where application_name = 'follower'"))
+	}
 	m.change(50)
 	eventually(t, 5*time.Second, "left alone", func() bool { return sessions() == 0 })
 	if s := f.Status()[0]; s.Err != nil || s.LagOrders != 0 || s.LagMS != 0 || s.Index != 0 {
