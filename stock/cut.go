@@ -122,16 +122,14 @@ func (h *ledgerHead) hash() uint64 { return xxhash.Sum64(marshal(h)) }
 
 // tables recomputes the hash of the rows, users and returns from scratch.
 func (l *LedgerCut) tables() (sum uint64) {
-	for i := range l.rows.len() {
-		sum += l.rows.at(i).hash(i + 1)
+	for i, r := range l.rows.all() {
+		sum += r.hash(i + 1)
 	}
-	for i := range l.users.len() {
-		sum += l.users.at(i).hash(i)
+	for i, p := range l.users.all() {
+		sum += p.hash(i)
 	}
-	for i := range l.returns.len() {
-		if r := l.returns.at(i); r != nil {
-			sum += r.hash(i)
-		}
+	for i, r := range l.returns.all() {
+		sum += r.hash(i)
 	}
 	return sum
 }

@@ -32,5 +32,5 @@
 //
 //	codec.go codec_order.go codec_admin.go           proposals
 //	msgpack.go msgpack_reader.go scan.go             msgpack: what is written by hand, what is checked before the library reads
-//	cut.go snapshot.go snapshot_rows.go restore.go   consistent cuts, canonical snapshots, hashes
+//	cut.go snapshot.go snapshot_rows.go restore.go restore_rows.go   consistent cuts, canonical snapshots, hashes
 package stock

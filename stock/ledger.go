@@ -116,11 +116,17 @@ func (l *Ledger) apply(c Command) Outcome {
 
 // check holds the invariants after every command. A ledger that breaks one refuses every mutation from then on (rule R8).
 func (l *Ledger) check() {
-	ok := l.available >= 0 && l.held >= 0 && l.sold >= 0 && l.waiting >= 0 && l.spec.Stock == l.available+l.held+l.sold
-	if !ok && !l.broken {
+	if !l.broken && !l.sound() {
 		l.broken = true
 		l.touch()
 	}
+}
+
+// sound reports whether the invariants hold. No sum of counters that are each at most the stock overflows.
+func (l *Ledger) sound() bool {
+	stock := l.spec.Stock
+	return min(l.available, l.held, l.sold, l.waiting) >= 0 && max(stock, l.available, l.held, l.sold) <= MaxStock &&
+		stock == l.available+l.held+l.sold
 }
 
 // touch notes that the SKU itself changed: a counter moved, or what later orders are accepted under.

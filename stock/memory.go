@@ -1,6 +1,7 @@
 package stock
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -91,4 +92,15 @@ func (m *memory) forget(now Time) {
 		return
 	}
 	m.list = m.list[n:]
+}
+
+// restore takes a list from a snapshot.
+func (m *memory) restore(list []*remembered) error {
+	for _, r := range list {
+		if r == nil {
+			return fmt.Errorf("%w: an outcome is missing", ErrMalformed)
+		}
+		m.add(r)
+	}
+	return nil
 }

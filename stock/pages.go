@@ -1,6 +1,9 @@
 package stock
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 const pageRows = 256
 
@@ -75,6 +78,33 @@ func (p *pages[T]) cut() pages[T] {
 	view := pages[T]{pages: slices.Clone(p.pages), n: p.n}
 	p.cuts++
 	return view
+}
+
+// all visits the rows of the pages that were not dropped, in their order; dropped rows among them are zero.
+func (p *pages[T]) all() iter.Seq2[uint64, *T] {
+	return func(yield func(uint64, *T) bool) {
+		for k, pg := range p.pages {
+			if pg == nil {
+				continue
+			}
+			first := uint64(k) * pageRows
+			for i := range min(pageRows, p.n-first) {
+				if !yield(first+i, &pg.rows[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// live returns the number of rows that were not dropped.
+func (p *pages[T]) live() (n uint64) {
+	for _, pg := range p.pages {
+		if pg != nil {
+			n += uint64(pg.live)
+		}
+	}
+	return n
 }
 
 // restore puts a row back at place i, leaving dropped places before it. Places come in ascending order.

@@ -22,8 +22,8 @@ func (l *Ledger) Read(q Request) Outcome {
 // Orders returns every order in memory, by counter.
 func (l *Ledger) Orders() []Order {
 	var orders []Order
-	for i := range l.rows.len() {
-		if r := l.find(i + 1); r != nil && r.state != stateFence {
+	for i, r := range l.rows.all() {
+		if r.state != 0 && r.state != stateFence {
 			orders = append(orders, *l.view(i+1, r))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 const (
 	maxScanDepth = 16
 	// maxRows bounds the orders one SKU can ever have in a snapshot, and so what a reader allocates for places without a row.
-	maxRows = 1 << 34
+	maxRows = 1 << 32
 )
 
 // marshal encodes a head by msgpack/v5: arrays and shortest integers, so equal values are equal bytes.
@@ -28,7 +28,8 @@ func marshal(v any) []byte {
 	return buf.Bytes()
 }
 
-// unmarshal decodes what marshal wrote, after every declared length has been checked against the input.
+// unmarshal decodes what marshal wrote and nothing else, after every declared length has been checked against the input: the library takes
+// longer forms, missing values and other shapes without a word.
 func unmarshal(b []byte, v any) error {
 	n, err := scanValue(string(b), maxScanDepth)
 	if err != nil {
@@ -40,32 +41,35 @@ func unmarshal(b []byte, v any) error {
 	if err := msgpack.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %T: %w", ErrMalformed, v, err)
 	}
+	if !bytes.Equal(marshal(v), b) {
+		return fmt.Errorf("%w: %T that is not in its one form", ErrMalformed, v)
+	}
 	return nil
 }
 
-// ReadSnapshot returns the shard's state that a Cut wrote. Every frame and, per SKU, the hash of its tables must match; anything else is
-// ErrMalformed, a newer level ErrUnknownCommand.
+// ReadSnapshot returns the shard's state that a Cut wrote. It takes canonical snapshots of consistent states and nothing else: whatever it
+// accepts is written back to the same bytes. Anything else is ErrMalformed, a level or frame it does not know ErrUnknownCommand.
 func ReadSnapshot(r io.Reader) (*Book, error) {
 	f := &frameReader{r: bufio.NewReaderSize(r, 1<<16)}
-	var head bookHead
-	if err := f.head(frameBook, &head); err != nil {
+	head, err := f.bookHead()
+	if err != nil {
 		return nil, err
-	}
-	if head.Level != level {
-		return nil, fmt.Errorf("%w: snapshot of level %d", ErrUnknownCommand, head.Level)
 	}
 	b := NewBook()
 	b.epoch, b.settings, b.now, b.index, b.flushed = head.Epoch, head.Settings, head.Now, head.Index, head.Flushed
 	b.own(head.Partitions)
-	for _, m := range head.Memory {
-		b.memory.add(m)
+	if field, reason := b.settings.Check(); field != "" || !partitionsFit(head.Partitions) {
+		return nil, fmt.Errorf("%w: snapshot of a shard with impossible settings or partitions: %s %s", ErrMalformed, field, reason)
+	}
+	if err := b.memory.restore(head.Memory); err != nil {
+		return nil, err
 	}
 	b.journal = NewJournal(head.Index, 0)
 	if err := b.readLedgers(f, head.Ledgers); err != nil {
 		return nil, err
 	}
-	if kind, _, err := f.next(); err != nil || kind != frameEnd {
-		return nil, fmt.Errorf("%w: snapshot without its end", ErrMalformed)
+	if err := f.empty(frameEnd); err != nil {
+		return nil, err
 	}
 	if _, err := f.r.ReadByte(); err != io.EOF {
 		return nil, fmt.Errorf("%w: something follows the end of the snapshot", ErrMalformed)
@@ -73,6 +77,33 @@ func ReadSnapshot(r io.Reader) (*Book, error) {
 	return b, nil
 }
 
+// bookHead reads the first frame. Its level comes first, in every version of the format.
+func (f *frameReader) bookHead() (head bookHead, err error) {
+	kind, payload, err := f.next()
+	if err != nil {
+		return head, err
+	}
+	if kind != frameBook {
+		return head, fmt.Errorf("%w: snapshot begins with frame %d", ErrMalformed, kind)
+	}
+	r := &mpReader{s: string(payload)}
+	r.arrayHeader()
+	if n := r.uint64(); r.err == nil && n != level {
+		return head, fmt.Errorf("%w: snapshot of level %d", ErrUnknownCommand, n)
+	}
+	return head, unmarshal(payload, &head)
+}
+
+// empty reads a frame that says nothing but its kind.
+func (f *frameReader) empty(kind byte) error {
+	k, payload, err := f.next()
+	if err == nil && (k != kind || len(payload) != 0) {
+		err = fmt.Errorf("%w: snapshot frame %d of %d bytes where an empty %d belongs", ErrMalformed, k, len(payload), kind)
+	}
+	return err
+}
+
+// readLedgers reads n ledgers, which stand in the order of their names and bear the numbers 1 to n.
 func (b *Book) readLedgers(f *frameReader, n uint64) error {
 	var ledgers []*Ledger
 	for range n {
@@ -80,12 +111,18 @@ func (b *Book) readLedgers(f *frameReader, n uint64) error {
 		if err != nil {
 			return err
 		}
+		if k := len(ledgers); k > 0 && ledgers[k-1].spec.SKU >= l.spec.SKU {
+			return fmt.Errorf("%w: SKU number %d out of order", ErrMalformed, l.number)
+		}
 		ledgers = append(ledgers, l)
 	}
 	b.slots = make([]*slot, len(ledgers))
 	for _, l := range ledgers {
-		if l.number == 0 || uint64(l.number) > n || b.slots[l.number-1] != nil {
+		switch {
+		case l.number == 0 || uint64(l.number) > n || b.slots[l.number-1] != nil:
 			return fmt.Errorf("%w: SKU number %d of %d", ErrMalformed, l.number, n)
+		case !b.Owns(l.partition) || l.settings != b.settings || l.now > b.now || l.index > b.index:
+			return fmt.Errorf("%w: SKU number %d does not belong to this state of the shard", ErrMalformed, l.number)
 		}
 		l.journal = b.journal
 		s := &slot{name: l.spec.SKU, number: l.number, ledger: l}
@@ -95,117 +132,109 @@ func (b *Book) readLedgers(f *frameReader, n uint64) error {
 	return nil
 }
 
-func (f *frameReader) head(kind byte, v any) error {
-	k, payload, err := f.next()
-	if err != nil {
-		return err
-	}
-	if k != kind {
-		return fmt.Errorf("%w: snapshot frame %d where %d belongs", ErrMalformed, k, kind)
-	}
-	return unmarshal(payload, v)
-}
-
 func readLedger(f *frameReader) (*Ledger, error) {
+	kind, payload, err := f.next()
+	if err != nil {
+		return nil, err
+	}
+	if kind != frameLedger {
+		return nil, fmt.Errorf("%w: snapshot frame %d where a SKU belongs", ErrMalformed, kind)
+	}
 	var h ledgerHead
-	if err := f.head(frameLedger, &h); err != nil {
+	if err := unmarshal(payload, &h); err != nil {
 		return nil, err
 	}
 	l := newLedger(h.Spec, h.Number, h.Epoch, h.Settings, nil)
+	if err := l.restore(&h); err != nil {
+		return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
+	}
+	if err := l.readTables(f); err != nil {
+		return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
+	}
+	if err := l.finish(&h); err != nil {
+		return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
+	}
+	return l, nil
+}
+
+// restore takes what the head says.
+func (l *Ledger) restore(h *ledgerHead) error {
 	l.creation, l.available, l.held, l.sold = h.Creation, h.Available, h.Held, h.Sold
 	l.frozen, l.broken, l.now, l.index, l.version, l.waiting = h.Frozen, h.Broken, h.Now, h.Index, h.Version, h.Waiting
-	for _, name := range h.Callers {
-		l.callerNumber(name)
+	if field, reason := h.Spec.Check(); field != "" && !h.Broken {
+		return fmt.Errorf("%w: %s %s", ErrMalformed, field, reason)
 	}
-	for _, a := range h.Adjusts {
+	if h.Creation.SKU != h.Spec.SKU || h.Creation.Mode != h.Spec.Mode || h.Version > h.Index {
+		return fmt.Errorf("%w: head contradicts itself", ErrMalformed)
+	}
+	for i, name := range h.Callers {
+		if l.callerNumber(name) != uint32(i) {
+			return fmt.Errorf("%w: two callers of one name", ErrMalformed)
+		}
+	}
+	for i, a := range h.Adjusts {
+		if a == nil || l.adjustAt[adjustKey(a.Caller, a.Key)] != nil || (i > 0 && a.At < h.Adjusts[i-1].At) {
+			return fmt.Errorf("%w: adjustment %d", ErrMalformed, i)
+		}
 		l.keepAdjust(a)
 	}
-	for _, m := range h.Memory {
-		l.memory.add(m)
-	}
+	return l.memory.restore(h.Memory)
+}
+
+// readTables reads the chunks of a SKU's tables up to its end: users, rows, returns; every chunk of a table but the last is full.
+func (l *Ledger) readTables(f *frameReader) error {
+	order := [...]byte{frameUsers, frameRows, frameReturns, frameLedgerEnd}
+	table, last := 0, chunkRows
 	for {
 		kind, payload, err := f.next()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if kind == frameLedgerEnd {
-			return l, l.finish(&h)
+		was := table
+		for table < len(order) && order[table] != kind {
+			table++
 		}
-		if err := l.readChunk(kind, payload); err != nil {
-			return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
+		switch {
+		case table == len(order) || (table == was && last != chunkRows):
+			return fmt.Errorf("%w: snapshot frame %d out of order", ErrMalformed, kind)
+		case kind == frameLedgerEnd && len(payload) == 0:
+			return nil
+		}
+		if last, err = l.readChunk(kind, payload); err != nil {
+			return err
 		}
 	}
 }
 
-func (l *Ledger) readChunk(kind byte, payload []byte) error {
+// readChunk reads rows of a table and returns how many.
+func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 	r := &mpReader{s: string(payload)}
 	n := r.fixedArrayHeader()
-	for range n / 2 {
+	if rows = n / 2; rows < 1 || rows > chunkRows || n%2 != 0 {
+		r.fail("number of rows")
+	}
+	for range rows {
 		i := r.uint64()
 		if i >= maxRows {
 			r.fail("place")
 		}
 		switch kind {
 		case frameRows:
-			restoreRow(r, &l.rows, i, readRow(r))
+			row := readRow(r)
+			l.restoreRow(r, i, &row)
 		case frameUsers:
-			restoreRow(r, &l.users, i, readPerson(r))
+			if user := readPerson(r); r.err == nil && i == l.users.len() {
+				l.users.restore(i, user)
+			} else {
+				r.fail("user out of order")
+			}
 		case frameReturns:
-			restoreRow(r, &l.returns, i, readReturned(r))
-		default:
-			r.fail("kind of chunk")
+			rt := readReturned(r)
+			l.restoreReturn(r, i, &rt)
 		}
 		if r.err != nil {
 			break
 		}
 	}
-	return r.end()
-}
-
-func restoreRow[T any](r *mpReader, t *pages[T], i uint64, v T) {
-	switch {
-	case r.err != nil:
-	case i < t.len():
-		r.fail("rows out of order")
-	default:
-		t.restore(i, v)
-	}
-}
-
-// finish makes what is derived from the tables and checks them against the head.
-func (l *Ledger) finish(h *ledgerHead) error {
-	if h.Rows < l.rows.len() || h.Users != l.users.len() || h.Returns < l.returns.len() || h.Rows >= maxRows || h.Returns >= maxRows {
-		return fmt.Errorf("%w: SKU number %d has more or fewer rows than it says", ErrMalformed, h.Number)
-	}
-	l.rows.extend(h.Rows)
-	l.returns.extend(h.Returns)
-	for counter := uint64(1); counter <= h.Rows; counter++ {
-		r := l.find(counter)
-		if r == nil {
-			continue
-		}
-		if int(r.caller) >= len(l.callers) || (uint64(r.user) >= h.Users && r.state != stateFence) {
-			return fmt.Errorf("%w: order %d of SKU number %d", ErrMalformed, counter, h.Number)
-		}
-		l.keys[scopedKey{r.caller, r.key}] = counter
-		if r.waits() {
-			l.due.push(scheduled{r.expires, counter})
-		} else {
-			l.settled.push(scheduled{r.updated, counter})
-		}
-	}
-	for i := range h.Users {
-		l.userAt[l.users.at(i).name] = uint32(i)
-	}
-	for i := range h.Returns {
-		if r := l.returns.at(i); r != nil && r.counter != 0 {
-			l.returnKeys[scopedKey{r.caller, r.key}] = i
-			l.lastReturn[r.counter] = i + 1
-		}
-	}
-	l.hash = (&LedgerCut{rows: l.rows, users: l.users, returns: l.returns}).tables()
-	if l.hash != h.Tables {
-		return fmt.Errorf("%w: SKU number %d does not have the hash it was written with", ErrMalformed, h.Number)
-	}
-	return nil
+	return rows, r.end()
 }

@@ -56,7 +56,7 @@ func mix(h, v uint64) uint64 {
 func mixText(h uint64, s string) uint64 { return mix(h, xxhash.Sum64String(s)) }
 
 func (r *row) hash(counter uint64) uint64 {
-	if r == nil || r.state == 0 {
+	if r.state == 0 {
 		return 0
 	}
 	h := mix(counter, uint64(r.state)|uint64(r.epoch)<<8|uint64(r.user)<<32)

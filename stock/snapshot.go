@@ -97,15 +97,11 @@ func writeTable[T any](f *frameWriter, kind byte, t *pages[T], add func([]byte, 
 		}
 		rows = 0
 	}
-	for i := range t.len() {
+	for i, r := range t.all() {
 		if rows == 0 {
 			body = appendFixedArrayHeader(append(f.buf[:0], kind), 0)
 		}
 		n := len(body)
-		r := t.at(i)
-		if r == nil {
-			continue
-		}
 		mark := appendUint(body, i)
 		if full := add(mark, r); len(full) > len(mark) {
 			body = full
@@ -144,6 +140,9 @@ func (f *frameReader) next() (byte, []byte, error) {
 	}
 	if crc32.Checksum(f.buf, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
 		return 0, nil, fmt.Errorf("%w: snapshot frame with a wrong checksum", ErrMalformed)
+	}
+	if f.buf[0] < frameBook || f.buf[0] > frameEnd {
+		return 0, nil, fmt.Errorf("%w: snapshot frame %d", ErrUnknownCommand, f.buf[0])
 	}
 	return f.buf[0], f.buf[1:], nil
 }
