@@ -62,6 +62,9 @@ func (n *Node) close(ctx context.Context) error {
 		if n.server != nil {
 			errs = append(errs, n.server.Shutdown(ctx), <-n.served)
 		}
+		if n.audit != nil {
+			errs = append(errs, n.audit.Close())
+		}
 		for _, l := range []net.Listener{n.listeners.http, n.listeners.admin, n.listeners.peer} {
 			if l != nil { // nobody took it over
 				errs = append(errs, l.Close())

@@ -16,7 +16,8 @@ type Config struct {
 	NodeID, DataDir string
 	// HTTP, Admin and Peer are the addresses to listen on; port 0 takes a free one.
 	HTTP, Admin, Peer string
-	// Insecure allows listeners that others can reach although neither keys nor TLS protect them.
+	// Access says who may call. Insecure allows listeners that others can reach although keys and TLS do not both guard them.
+	Access   Access
 	Insecure bool
 
 	// Shards and Retention count only when the cluster is created.
@@ -124,10 +125,5 @@ func (c *Config) check() error {
 	if err := storage.CheckSink(c.Sink); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	for _, addr := range []string{c.HTTP, c.Admin, c.Peer} {
-		if err := api.CheckListenAddr(addr, c.Insecure); err != nil {
-			return fmt.Errorf("%w: %w", ErrConfig, err)
-		}
-	}
-	return nil
+	return c.Access.check(c)
 }

@@ -15,6 +15,8 @@ import (
 
 	"holdfast/actors"
 	"holdfast/api"
+	"holdfast/api/access"
+	"holdfast/api/audit"
 	"holdfast/cluster"
 	"holdfast/cluster/placement"
 	"holdfast/stock"
@@ -37,8 +39,12 @@ type Node struct {
 	cluster   *cluster.Cluster
 	shards    []*shard // by id, from 1
 	flusher   *storage.Flusher
-	server    *api.Server
-	served    chan error
+	// keys and certificate are nil without; both are read again by the server.
+	keys        *access.Keys
+	certificate *access.Certificate
+	audit       *audit.Log
+	server      *api.Server
+	served      chan error
 
 	draining atomic.Bool
 	fatal    chan error
@@ -57,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, registry: newRegistry(), fatal: make(chan error, 1), served: make(chan error, 1)}
-	for _, step := range []func() error{n.openDir, n.listen, n.openLog, n.openShards, n.openStorage, n.openAPI} {
+	for _, step := range []func() error{n.openAccess, n.openDir, n.listen, n.openLog, n.openShards, n.openStorage, n.openAudit, n.openAPI} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
@@ -220,6 +226,7 @@ func (n *Node) openAPI() (err error) {
 		Core: core{n.gateway, n}, Health: n, Registry: n.registry, Build: n.cfg.Build, Logger: n.cfg.Logger,
 		MaxBodyBytes: n.cfg.MaxBodyBytes, MaxBatchBytes: n.cfg.MaxBatchBytes, MaxBodyMemoryBytes: n.cfg.MaxBodyMemoryBytes,
 		BodyTimeout: n.cfg.BodyTimeout, MaxConns: n.cfg.MaxConns, MaxAdminConns: n.cfg.MaxAdminConns,
+		Keys: n.keys, Certificate: n.certificate, Audit: n.audit,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
