@@ -73,7 +73,7 @@ func Entry(c Caller, key string) (string, error) {
 		return "", ErrName
 	}
 	sum := sha256.Sum256([]byte(key))
-	return fmt.Sprintf("- {name: %q, role: %s, sha256: %s}", c.Name, c.Role, hex.EncodeToString(sum[:])), nil
+	return fmt.Sprintf("- {name: %s, role: %s, sha256: %s}", c.Name, c.Role, hex.EncodeToString(sum[:])), nil
 }
 
 // validName reports whether a key may have this name. It stands in logs, in the audit log and in the scope of idempotency keys.

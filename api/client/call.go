@@ -70,6 +70,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte, again bool) (rep
 	if err != nil {
 		return reply{}, err
 	}
+	if c.authorization != "" {
+		req.Header["Authorization"] = []string{c.authorization}
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		// Only our own transport is known to report its connections; of another one, no more than a failed dial is proof.

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,7 +13,7 @@ import (
 
 // Config says where the server is and how to talk to it.
 type Config struct {
-	// Addr is the public listener, as http://host:port or host:port. Orders and availability go there.
+	// Addr is the public listener, as http://host:port, https://host:port or host:port, which is http. Orders and availability go there.
 	Addr string
 	// AdminAddr is the admin listener. It may be empty in a client that only places orders.
 	AdminAddr string
@@ -19,6 +21,10 @@ type Config struct {
 	HTTP *http.Client
 	// MaxConns bounds the connections to each address; 0: DefaultMaxConns. Not used with HTTP.
 	MaxConns int
+	// APIKey is sent with each request; "": none. It never stands in an error.
+	APIKey string
+	// RootCAs vouch for an https server; nil: the system's. Not used with HTTP.
+	RootCAs *x509.CertPool
 	// Timeout bounds a call whose context has no deadline; 0: DefaultTimeout.
 	Timeout time.Duration
 	// Retry is the policy of PlaceOrderUntilKnown.
@@ -34,6 +40,8 @@ const (
 // Client is a connection pool to one node. Its methods may be called concurrently.
 type Client struct {
 	public, admin string
+	// authorization is the header's value, "" without a key.
+	authorization string
 	http          *http.Client
 	own           *http.Transport
 	timeout       time.Duration
@@ -51,11 +59,14 @@ func New(cfg Config) (*Client, error) {
 	if c.admin, err = baseURL(cfg.AdminAddr); err != nil {
 		return nil, err
 	}
+	if cfg.APIKey != "" {
+		c.authorization = "Bearer " + cfg.APIKey
+	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}
 	if c.http == nil {
-		c.own = newTransport(cfg.MaxConns)
+		c.own = newTransport(cfg.MaxConns, cfg.RootCAs)
 		c.http = &http.Client{Transport: c.own, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	return c, nil
@@ -77,7 +88,7 @@ func (c *Client) Retrying(p Policy) *Client {
 }
 
 // newTransport keeps connections for less time than the server does, so that a request seldom meets one that is being closed.
-func newTransport(maxConns int) *http.Transport {
+func newTransport(maxConns int, authorities *x509.CertPool) *http.Transport {
 	if maxConns <= 0 {
 		maxConns = DefaultMaxConns
 	}
@@ -89,6 +100,7 @@ func newTransport(maxConns int) *http.Transport {
 		MaxIdleConnsPerHost:    maxConns,
 		IdleConnTimeout:        30 * time.Second,
 		TLSHandshakeTimeout:    5 * time.Second,
+		TLSClientConfig:        &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true,
 	}

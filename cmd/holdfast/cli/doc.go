@@ -11,6 +11,7 @@
 //	env.go           environment variables
 //	output.go        tables and JSON
 //	remote.go        how a node is reached
+//	credentials.go   the API key of a call, and whom it trusts
 //	order.go         placing and showing orders
 //	order_settle.go  confirm, cancel, return
 //	outcome.go       what became of a key, and fencing it
@@ -20,6 +21,8 @@
 //	demo.go          the sale with its proof
 //	serve.go         a node's flags
 //	serving.go       a node from its start to its end
+//	access.go        who may call a node, as flags
+//	keys.go          making API keys
 //	bounds.go        the limits of a node, as flags
 //	logging.go       how a node logs
 //	version.go       which build this is

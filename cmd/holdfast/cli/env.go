@@ -10,12 +10,12 @@ import (
 const envPrefix = "HOLDFAST_"
 
 // fromEnvironment sets every flag that was not given from its variable: HOLDFAST_NODE_ID for --node-id. A variable that belongs to no flag of
-// any command is refused: a misspelt setting that does nothing is worse than none.
+// any command is refused: a misspelt setting that does nothing is worse than none. HOLDFAST_API_KEY alone has no flag: a key is not an argument.
 func fromEnvironment(cmd *cobra.Command, env []string) error {
 	known := flagNames(cmd.Root(), make(map[string]bool))
 	for _, entry := range env {
 		variable, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(variable, envPrefix) {
+		if !strings.HasPrefix(variable, envPrefix) || variable == keyVariable {
 			continue
 		}
 		name := flagOf(variable)

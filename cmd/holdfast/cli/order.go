@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) orderCommand() *cobra.Command {
-	r := &remote{}
+	r := &remote{credentials: credentials{env: a.Env}}
 	cmd := &cobra.Command{
 		Use:     "order",
 		Short:   "Place orders, and see to them",

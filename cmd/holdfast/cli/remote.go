@@ -20,6 +20,7 @@ const (
 type remote struct {
 	addr, adminAddr string
 	timeout         time.Duration
+	credentials
 }
 
 // public adds the flags of commands that talk to the public listener.
@@ -35,6 +36,7 @@ func (r *remote) admin(cmd *cobra.Command) {
 }
 
 func (r *remote) common(cmd *cobra.Command) {
+	r.credentials.flags(cmd)
 	cmd.PersistentFlags().DurationVar(&r.timeout, "timeout", client.DefaultTimeout, "how long to wait for an answer")
 }
 
@@ -43,7 +45,11 @@ func (r *remote) call(ctx context.Context, do func(context.Context, *client.Clie
 	if r.timeout <= 0 {
 		return usagef("--timeout must be positive")
 	}
-	c, err := client.New(client.Config{Addr: r.addr, AdminAddr: r.adminAddr, MaxConns: 1, Timeout: r.timeout})
+	cfg := client.Config{Addr: r.addr, AdminAddr: r.adminAddr, MaxConns: 1, Timeout: r.timeout}
+	if err := r.apply(&cfg); err != nil {
+		return err
+	}
+	c, err := client.New(cfg)
 	if err != nil {
 		return exitWith(ExitUsage, err)
 	}

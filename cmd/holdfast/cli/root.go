@@ -57,7 +57,7 @@ func (a *app) root() *cobra.Command {
 		PersistentPreRunE: a.prepare,
 	}
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.keysCommand(), a.versionCommand())
 	exampleFirst(root)
 	return root
 }

@@ -24,7 +24,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Example: `  holdfast serve
   holdfast serve --data-dir /var/lib/holdfast --http 127.0.0.1:9080 --log-format json`,
 		Long: "Run a node. When it can serve it prints one line of JSON with its addresses; everything else goes to standard error. SIGTERM and SIGINT\n" +
-			"drain it; a second one ends it at once. The same command line starts it again.\n" +
+			"drain it; a second one ends it at once. SIGHUP reads the files of keys and certificate again. The same command line starts it again.\n" +
 			"Exit code 1: a port or the data directory cannot be used; 2: flags; 4: the log or a snapshot is corrupt, or the disk failed or stalled.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.check(); err != nil {
@@ -40,6 +40,7 @@ func (a *app) serveCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd)
+	accessFlags(cmd, &s.Config)
 	boundFlags(cmd, &s.Config)
 	s.logging.flags(cmd)
 	return cmd
@@ -52,7 +53,6 @@ func (s *service) flags(cmd *cobra.Command) {
 	f.StringVar(&s.HTTP, "http", s.HTTP, "address of the public listener; port 0 takes a free one")
 	f.StringVar(&s.Admin, "admin", s.Admin, "address of the admin listener")
 	f.StringVar(&s.Peer, "peer", s.Peer, "address for other nodes")
-	f.BoolVar(&s.Insecure, "insecure", s.Insecure, "allow listeners that others can reach, without keys and TLS")
 	f.IntVar(&s.Shards, "shards", s.Shards, "number of shards; counts when the data directory is made")
 	f.DurationVar(&s.Retention, "retention", s.Retention, "how long an acceptance is remembered; counts when the data directory is made")
 	f.StringVar(&s.Sink, "sink", s.Sink, "where orders are flushed to: sqlite, none or postgres://USER@HOST:PORT/DATABASE")
@@ -80,6 +80,9 @@ func (s *service) check() error {
 	}
 	if err := storage.CheckSink(s.Sink); err != nil {
 		return usagef("--sink: %w", err)
+	}
+	if err := checkAccess(&s.Access); err != nil {
+		return err
 	}
 	return checkBounds(&s.Config)
 }

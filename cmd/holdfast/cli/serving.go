@@ -19,6 +19,9 @@ func (a *app) serve(ctx context.Context, s *service) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(a.hangupsTo(s, signals, hangups), syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	n, err := open(ctx, s.Config, signals)
 	if errors.Is(err, api.ErrNotLoopback) {
 		return usagef("%w; --insecure allows it", err)
@@ -33,13 +36,28 @@ func (a *app) serve(ctx context.Context, s *service) error {
 	if err := a.announce(n.Addrs()); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	select {
-	case got := <-signals:
-		s.Logger.Info("draining", "signal", got.String(), "at_most", s.drainTimeout)
-		return drain(n, s, signals)
-	case err := <-n.Fatal():
-		return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
+	for {
+		select {
+		case <-hangups:
+			if err := n.Reload(); err == nil {
+				s.Logger.Info("read again what SIGHUP asks for")
+			} // else the server has logged it, and goes on with what it had
+		case got := <-signals:
+			s.Logger.Info("draining", "signal", got.String(), "at_most", s.drainTimeout)
+			return drain(n, s, signals)
+		case err := <-n.Fatal():
+			return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
+		}
 	}
+}
+
+// hangupsTo says what SIGHUP means: read files again. Only on a terminal, with no files to read, it means what it always did there: the terminal was
+// closed, and the node goes too.
+func (a *app) hangupsTo(s *service, signals, hangups chan os.Signal) chan os.Signal {
+	if s.Access.APIKeys == "" && s.Access.TLSCert == "" && isTerminal(a.Err) {
+		return signals
+	}
+	return hangups
 }
 
 // open opens a node. A signal meanwhile gives it up, and the node is nil: nothing was promised to anybody yet.

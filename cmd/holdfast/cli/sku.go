@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) skuCommand() *cobra.Command {
-	r := &remote{}
+	r := &remote{credentials: credentials{env: a.Env}}
 	cmd := &cobra.Command{
 		Use:     "sku",
 		Short:   "Create, show and change what is sold",
