@@ -1,32 +1,41 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"holdfast/stock"
+	"holdfast/storage/pgtest"
 )
 
-// BenchmarkWrite measures transactions of the SQLite sink on a real file: rows it has not seen, and rows it has in an older version.
+// BenchmarkWrite measures transactions of the SQLite sink on a real file, and of the PostgreSQL sink on a server of its own that syncs: rows it has
+// not seen, and rows it has in an older version.
 func BenchmarkWrite(b *testing.B) {
-	for _, kind := range []string{"insert", "update"} {
-		for _, skus := range []uint64{1, 1000} {
-			for _, n := range []int{1, 64, 4096} {
-				name := fmt.Sprintf("kind=%s/skus=%d/rows=%d", kind, skus, n)
-				b.Run(name, func(b *testing.B) { benchmarkWrite(b, n, skus, kind == "insert") })
+	for _, place := range []string{"sqlite", "postgres"} {
+		for _, kind := range []string{"insert", "update"} {
+			for _, skus := range []uint64{1, 1000} {
+				for _, n := range []int{1, 64, 4096} {
+					name := fmt.Sprintf("sink=%s/kind=%s/skus=%d/rows=%d", place, kind, skus, n)
+					b.Run(name, func(b *testing.B) { benchmarkWrite(b, place, n, skus, kind == "insert") })
+				}
 			}
 		}
 	}
 }
 
-func benchmarkWrite(b *testing.B, n int, skus uint64, fresh bool) {
-	c, err := config(filepath.Join(b.TempDir(), "orders.db"), newModel(1, 1)).withDefaults()
+func benchmarkWrite(b *testing.B, place string, n int, skus uint64, fresh bool) {
+	target := filepath.Join(b.TempDir(), "orders.db")
+	if place == "postgres" {
+		_, target = pgtest.Start(b).Schema(b)
+	}
+	c, err := config(target, newModel(1, 1)).withDefaults()
 	if err != nil {
 		b.Fatal(err)
 	}
-	sink, err := newSQLite(&c)
+	sink, err := newSink(&c)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,15 +60,24 @@ func benchmarkWrite(b *testing.B, n int, skus uint64, fresh bool) {
 		}
 	}
 	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "rows/s")
-	if err := s.Close(); err != nil {
+	if fresh {
+		b.ReportMetric(float64(size(b, target))/float64(placed), "bytes/row")
+	}
+	if err := errors.Join(s.Close(), sink.Close()); err != nil {
 		b.Fatal(err)
 	}
-	if err := sink.Close(); err != nil {
+}
+
+// size returns how many bytes a sink's orders take, nearly the whole of a file.
+func size(b *testing.B, sink string) int64 {
+	if isPostgres(sink) {
+		return pgtest.Rows(b, sink, "select pg_total_relation_size('orders')")[0][0].(int64)
+	}
+	info, err := os.Stat(sink)
+	if err != nil {
 		b.Fatal(err)
 	}
-	if info, err := os.Stat(c.Path); err == nil && fresh {
-		b.ReportMetric(float64(info.Size())/float64(placed), "bytes/row")
-	}
+	return info.Size()
 }
 
 func benchmarkOrder(number, skus uint64) stock.Order {
