@@ -241,9 +241,23 @@ func allPartitions() []stock.Partition {
 
 func start(t testing.TB, change func(*ReplicaConfig)) *node {
 	t.Helper()
+	return launch(t, change, nil)
+}
+
+// startLosing starts a node whose very first proposals meet a fate.
+func startLosing(t testing.TB, f fate) *node {
+	t.Helper()
+	return launch(t, nil, f)
+}
+
+func launch(t testing.TB, change func(*ReplicaConfig), f fate) *node {
+	t.Helper()
 	n := &node{t: t, faults: make(chan fault, 16)}
 	n.system = Start(Config{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	n.log = newTestLog()
+	if f != nil {
+		n.log.decide(f)
+	}
 	n.cfg = ReplicaConfig{
 		Shard: 1, Log: n.log, Init: stock.Init{Partitions: allPartitions(), Settings: stock.DefaultSettings()},
 		OnFault: func(index uint64, err error) { n.faults <- fault{index, err} },
@@ -307,6 +321,7 @@ func (n *node) shut() {
 	n.log.close()
 	n.replica.Close()
 	n.system.Close()
+	<-time.After(2 * time.Millisecond) // what the library counts dead letters with lives a little longer
 }
 
 // elect makes the node leader of a term; the signal that the terms before are over may get lost.

@@ -127,3 +127,10 @@ type resolved struct {
 	sequence uint64
 	err      error
 }
+
+// IgnoreDeadLetterLogging keeps messages that name buyers out of the actor system's log.
+func (*pending) IgnoreDeadLetterLogging()  {}
+func (*entry) IgnoreDeadLetterLogging()    {}
+func (*portion) IgnoreDeadLetterLogging()  {}
+func (*failed) IgnoreDeadLetterLogging()   {}
+func (*handBack) IgnoreDeadLetterLogging() {}

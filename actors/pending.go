@@ -29,9 +29,6 @@ type pending struct {
 	hops int
 }
 
-// IgnoreDeadLetterLogging keeps requests, which name buyers, out of the actor system's log.
-func (*pending) IgnoreDeadLetterLogging() {}
-
 // group is the requests of one caller to one replica.
 type group struct {
 	left atomic.Int64

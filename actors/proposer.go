@@ -126,6 +126,10 @@ func (p *proposer) lead(term uint64) {
 	if term <= p.term {
 		return
 	}
+	if p.term != 0 {
+		// The signal that it is over was late or lost; what the actors admit in it would only come back.
+		p.r.system.Root.Send(p.r.directory.shard.Load(), &closing{p.term})
+	}
 	p.close()
 	p.term = term
 	p.queue = append(p.queue, item{cmd: &stock.Open{Term: term}, term: term})

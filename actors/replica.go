@@ -163,14 +163,23 @@ func (r *Replica) visit(ctx context.Context, m *mark) error {
 	r.system.Root.Send(r.directory.shard.Load(), m)
 	select {
 	case <-m.done:
-		if m.torn.Load() {
-			return ErrReplaced
-		}
-		return nil
+		return r.complete(m)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-r.closed:
 		return ErrClosed
+	}
+}
+
+func (r *Replica) complete(m *mark) error {
+	if !m.torn.Load() {
+		return nil
+	}
+	select {
+	case <-r.closed:
+		return ErrClosed
+	default:
+		return ErrReplaced
 	}
 }
 

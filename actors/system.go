@@ -41,7 +41,9 @@ func Start(cfg Config) *System {
 	quiet := slog.New(atLeast{cfg.Logger.Handler(), slog.LevelWarn})
 	s := &System{
 		logger: cfg.Logger, now: cfg.Now, incarnation: draw(), metrics: newMetrics(cfg.Registerer),
-		actors: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet })),
+		actors: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			// The library counts dead letters on a goroutine that nobody stops and that lives as long as this; its count is not shown.
+			actor.WithDeadLetterThrottleInterval(time.Millisecond)),
 	}
 	// Messages to actors that are gone come here; whoever waits for them is answered (rule R16).
 	s.actors.EventStream.Subscribe(func(event any) {
