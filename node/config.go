@@ -119,6 +119,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: refusals %q: with one voter every refusal is strict", ErrConfig, c.Refusals)
 	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
+	case c.Retention < time.Millisecond || c.Retention.Milliseconds() > stock.MaxRetentionMS:
+		return fmt.Errorf("%w: retention %v: must be 1ms to %d hours", ErrConfig, c.Retention, stock.MaxRetentionMS/3_600_000)
 	case c.NodeID == "":
 		return fmt.Errorf("%w: the node has no id", ErrConfig)
 	}
