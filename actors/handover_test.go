@@ -148,6 +148,7 @@ func TestOldActorsLingerAndEnd(t *testing.T) {
 		n := start(t, nil)
 		defer n.close()
 		n.must(spec("shoe", 1000, true))
+		synctest.Wait()
 		stale := n.replica.directory.find("shoe").pid.Load()
 		n.setHot("shoe", false)
 		synctest.Wait()

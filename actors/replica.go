@@ -64,6 +64,8 @@ type ReplicaConfig struct {
 	MaxProposalBytes int
 	// ApplyBacklog bounds the committed entries that wait in actors; raft's apply waits beyond it.
 	ApplyBacklog int
+	// MaxJournalRows bounds the notes of what changed, for storage; beyond, they are made again from the orders.
+	MaxJournalRows int
 	// MaxClockSkew and MaxDowntime bound how far the wall clock may be behind and ahead of the log's time at a start; AcceptClock overrides.
 	MaxClockSkew, MaxDowntime time.Duration
 	AcceptClock               bool
@@ -78,6 +80,7 @@ func (c *ReplicaConfig) defaults() {
 	orDefault(&c.MaxOutstanding, 2)
 	orDefault(&c.MaxProposalBytes, stock.MaxProposalBytes)
 	orDefault(&c.ApplyBacklog, 64)
+	orDefault(&c.MaxJournalRows, stock.DefaultJournalRows)
 	orDefault(&c.MaxClockSkew, 500*time.Millisecond)
 	orDefault(&c.MaxDowntime, 7*24*time.Hour)
 }
@@ -260,6 +263,7 @@ func (r *Replica) Restore(src io.Reader) error {
 	if err != nil {
 		return err
 	}
+	book.BoundJournal(r.cfg.MaxJournalRows)
 	m := &restored{book: book, done: make(chan struct{})}
 	r.system.Root.Send(r.directory.shard.Load(), m)
 	select {

@@ -29,6 +29,9 @@ func NewJournal(from uint64, max int) *Journal {
 	return &Journal{from: from, max: max}
 }
 
+// BoundJournal sets how many notes the journal of the shard, and that of each ledger that gets one of its own, may hold.
+func (b *Book) BoundJournal(max int) { b.journal.max = max }
+
 // Len returns the number of notes.
 func (j *Journal) Len() int { return len(j.notes) - j.head }
 
@@ -57,7 +60,8 @@ type Span struct {
 	Applied uint64
 }
 
-// Changes returns rows that changed in a span, and up to which index none is missing. ledgers returns a ledger by its number, nil for one that lives elsewhere; all visits every ledger.
+// Changes returns rows that changed in a span, and up to which index none is missing but those that have changed again since: a row is given
+// with its last change. ledgers returns a ledger by its number, nil for one that lives elsewhere; all visits every ledger.
 func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*Ledger))) Changes {
 	if s.Since < j.from {
 		j.rebuild(s.Since, all)
