@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -19,6 +20,21 @@ func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.It
 
 // Dir is a directory that the server may write, gone with it.
 func (s *Server) Dir(name string) string { return filepath.Join(s.dir, name) }
+
+// WriteFile writes a file that only the server can read, and returns its path.
+func (s *Server) WriteFile(t testing.TB, name string, content []byte) string {
+	t.Helper()
+	path := s.Dir(name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s.switched {
+		if err := os.Chown(path, int(s.uid), int(s.gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
 
 // Owner returns the user and group that the server runs as.
 func (s *Server) Owner() (uid, gid int) { return int(s.uid), int(s.gid) }
