@@ -60,13 +60,13 @@ func TestALine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Write(Record{Time: noon, Event: Answered, RequestID: "r1", Call: "\n\x00\"", Status: 201}); err != nil {
+	if err := l.Write(Record{Time: noon.Truncate(time.Second), Event: Answered, RequestID: "r1", Call: "\n\x00\"", Status: 201}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
 	want := `{"time":"2026-11-11T11:00:00.987Z","event":"asked","request_id":"r1","key_name":"ops","remote":"127.0.0.1:9",` +
 		`"call":"PUT /v1/skus/shoe","sku":"shoe","change":{"stock":5}}` + "\n" +
-		`{"time":"2026-11-11T11:00:00.987Z","event":"answered","request_id":"r1","key_name":"","remote":"","call":"\n\u0000\"","status":201}` + "\n"
+		`{"time":"2026-11-11T11:00:00.000Z","event":"answered","request_id":"r1","key_name":"","remote":"","call":"\n\u0000\"","status":201}` + "\n"
 	if err != nil || string(text) != want {
 		t.Errorf("%v\n%s", err, text)
 	}

@@ -40,9 +40,11 @@ type Record struct {
 	Omitted int64 `json:"omitted,omitempty"`
 }
 
-// line returns the record as a line.
+// line returns the record as a line. Its time has three decimals, as all times of the API.
 func (r Record) line() ([]byte, error) {
-	r.Time = r.Time.UTC().Truncate(time.Millisecond)
-	b, err := json.Marshal(r)
+	b, err := json.Marshal(struct {
+		Time string `json:"time"` // in place of the record's own
+		Record
+	}{r.Time.UTC().Format("2006-01-02T15:04:05.000Z"), r})
 	return append(b, '\n'), err
 }
