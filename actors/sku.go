@@ -109,7 +109,7 @@ func (d *desk) settle() {
 		joined := d.window.Settle(&a.p.flight)
 		d.r.metrics.answered(a.out.Code)
 		a.p.finish(a.out)
-		d.share(&a.p.flight, joined, a.out)
+		d.share(joined, a.out)
 	}
 	clear(d.answers)
 	d.answers = d.answers[:0]
@@ -125,15 +125,12 @@ func (d *desk) publish() {
 }
 
 // share gives the answer to those that waited with the same key.
-func (d *desk) share(first *stock.Flight, joined []*stock.Flight, out stock.Outcome) {
+func (d *desk) share(joined []*stock.Flight, out stock.Outcome) {
 	for _, f := range joined {
 		p := f.Owner.(*pending)
 		c, place := f.Req.(*stock.Place)
 		switch {
 		case !place, out.Code == stock.DeadlineExceeded:
-			d.admit(p)
-		// Another body under the key: now it is known whether the key is taken (rule R10).
-		case !c.Same(first.Req.(*stock.Place)):
 			d.admit(p)
 		// A copy may still be under way: it is refused only through the log (rule R4).
 		case c.Retry && !out.Code.Executed():
@@ -158,7 +155,7 @@ func (d *desk) reconsider() {
 		}
 		joined := d.window.Settle(f)
 		d.decided(f, action, out)
-		d.share(f, joined, out)
+		d.share(joined, out)
 	})
 }
 
@@ -185,7 +182,7 @@ func (d *desk) close() {
 		p := f.Owner.(*pending)
 		joined := d.window.Settle(f)
 		p.finish(stock.Outcome{Code: stock.NoLeader})
-		d.share(f, joined, stock.Outcome{Code: stock.NoLeader})
+		d.share(joined, stock.Outcome{Code: stock.NoLeader})
 	}
 }
 

@@ -52,8 +52,7 @@ func (w *Window) Admit(l *Ledger, clock Time, f *Flight) (Action, Outcome) {
 	switch q := f.Req.(type) {
 	case *Place:
 		if first := w.keys[flightKey{q.Caller, q.Key}]; first != nil {
-			first.joined = append(first.joined, f)
-			return Join, Outcome{}
+			return first.join(f, q)
 		}
 		action, out := w.admitPlace(l, clock, q, len(w.parked) > 0)
 		if action == Park && w.full() {
@@ -77,9 +76,15 @@ func (w *Window) Admit(l *Ledger, clock Time, f *Flight) (Action, Outcome) {
 	return Answer, refuse(Internal)
 }
 
-// Same reports whether two orders ask for the same; under one key only such orders have the same answer.
-func (c *Place) Same(o *Place) bool {
-	return c.SKU == o.SKU && differs(c, o.User, o.Qty, o.ClientRef) == nil
+// join makes an order wait for the undecided one with its key. Another body is answered at once: that the key was used twice is true whatever
+// becomes of the first (docs/adr/0014-a-reused-key-is-answered-at-once.md).
+func (first *Flight) join(f *Flight, c *Place) (Action, Outcome) {
+	p := first.Req.(*Place)
+	if d := differs(c, p.User, p.Qty, p.ClientRef); d != nil {
+		return Answer, refuseWith(IdempotencyKeyReused, Detail{Differs: d})
+	}
+	first.joined = append(first.joined, f)
+	return Join, Outcome{}
 }
 
 func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Action, Outcome) {
