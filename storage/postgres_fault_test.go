@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	cmdflag "flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -217,6 +219,10 @@ func TestCloseLeavesASilentServerBehind(t *testing.T) {
 	err := f.Close(ctx)
 	if took := time.Since(began); took > 1300*time.Millisecond || err == nil || strings.Contains(err.Error(), "disk does not answer") {
 		t.Errorf("closed after %v: %v", took, err)
+	}
+	stacks := make([]byte, 1<<20)
+	if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("pgconn")) {
+		t.Errorf("something of a session is left:\n%s", stacks)
 	}
 }
 
