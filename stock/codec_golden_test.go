@@ -18,12 +18,13 @@ func everyCommand() Proposal {
 	meta := func(key string) Meta { return Meta{Caller: "shop", Key: key, Deadline: 1_700_000_005_000} }
 	id := OrderID{Epoch: 2, Partition: 1023, SKU: 70_000, Counter: 1 << 40}
 	ttl, limit, opens, clears, hot := int64(60_000), int64(-1), Time(1_700_000_000_000), Time(0), true
+	settings := Settings{RetentionMS: 24 * 3600 * 1000, MaxOpenOrders: 10_000_000, ExpiryBatch: 1024, EvictBatch: 16384}
 	retried := meta("k-retried")
 	retried.Retry = true
 	return Proposal{
 		Header: Header{Term: 7, Clock: 1_700_000_000_123, Incarnation: 0xfeedfacecafebeef, Sequence: 300},
 		Commands: []Command{
-			&Init{Epoch: 2, Partitions: []Partition{0, 127, 128, 255, 256, 1023}, Settings: DefaultSettings()},
+			&Init{Epoch: 2, Partitions: []Partition{0, 127, 128, 255, 256, 1023}, Settings: settings},
 			&Open{Term: 7},
 			&Create{Meta: meta("k-create"), Spec: Spec{
 				SKU: "sneaker-42", Stock: MaxStock, Mode: ModeOnPayment, HoldTTLMS: DefaultHoldTTLMS, LimitPerUser: 2, MaxQty: 1,

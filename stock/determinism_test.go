@@ -84,7 +84,7 @@ func (p *replica) snapshot(t testing.TB) ([]byte, uint64) {
 // Which SKUs have actors of their own, who leads, who was restored from a snapshot and who read in between: nothing of it changes an outcome, a
 // hash or a byte of a snapshot (rules R1, R3).
 func TestPlacementChangesNothing(t *testing.T) {
-	n := uint64(max(*sequences/200, 1))
+	n := uint64(max(*sequences/400, 1))
 	if testing.Short() {
 		n = min(n, 300)
 	}

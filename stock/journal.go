@@ -2,7 +2,7 @@ package stock
 
 import "sort"
 
-// DefaultJournalRows bounds a journal: 16 bytes each.
+// DefaultJournalRows bounds a journal: 24 bytes each.
 const DefaultJournalRows = 4 << 20
 
 // Journal notes which rows changed at which log index, so that storage can be fed in order of change without looking at every row. It is not

@@ -16,9 +16,18 @@ type pages[T any] struct {
 }
 
 type page[T any] struct {
-	rows [pageRows]T
+	rows []T
 	live int
 	cut  uint64
+}
+
+// newPage returns an empty page. The first page of a table grows, for most SKUs have a few orders; later ones have their full size at once.
+func newPage[T any](k int, cut uint64) *page[T] {
+	size := pageRows
+	if k == 0 {
+		size = 0
+	}
+	return &page[T]{rows: make([]T, 0, size), cut: cut}
 }
 
 // len returns the number of rows ever appended; dropped ones count.
@@ -41,9 +50,9 @@ func (p *pages[T]) mut(i uint64) *T { return &p.own(i / pageRows).rows[i%pageRow
 func (p *pages[T]) own(k uint64) *page[T] {
 	pg := p.pages[k]
 	if pg.cut != p.cuts {
-		clone := *pg
-		clone.cut = p.cuts
-		pg = &clone
+		rows := make([]T, len(pg.rows), cap(pg.rows))
+		copy(rows, pg.rows)
+		pg = &page[T]{rows: rows, live: pg.live, cut: p.cuts}
 		p.pages[k] = pg
 	}
 	return pg
@@ -53,10 +62,10 @@ func (p *pages[T]) own(k uint64) *page[T] {
 func (p *pages[T]) push(row T) uint64 {
 	i := p.n
 	if i%pageRows == 0 {
-		p.pages = append(p.pages, &page[T]{cut: p.cuts})
+		p.pages = append(p.pages, newPage[T](len(p.pages), p.cuts))
 	}
 	pg := p.own(i / pageRows)
-	pg.rows[i%pageRows] = row
+	pg.rows = append(pg.rows, row)
 	pg.live++
 	p.n++
 	return i
@@ -88,8 +97,8 @@ func (p *pages[T]) all() iter.Seq2[uint64, *T] {
 				continue
 			}
 			first := uint64(k) * pageRows
-			for i := range min(pageRows, p.n-first) {
-				if !yield(first+i, &pg.rows[i]) {
+			for i := range pg.rows {
+				if !yield(first+uint64(i), &pg.rows[i]) {
 					return
 				}
 			}
@@ -114,22 +123,36 @@ func (p *pages[T]) restore(i uint64, row T) {
 	if k == uint64(len(p.pages)) {
 		p.pages = append(p.pages, nil)
 	}
-	if p.pages[k] == nil {
-		p.pages[k] = &page[T]{cut: p.cuts}
-	}
-	p.pages[k].rows[i%pageRows] = row
-	p.pages[k].live++
+	pg := p.fill(k, i%pageRows)
+	pg.rows = append(pg.rows, row)
+	pg.live++
 	p.n = i + 1
 }
 
 // extend makes every place below n exist, dropped where nothing was restored.
 func (p *pages[T]) extend(n uint64) {
+	// The last page may have been left before its end.
+	if k := p.n / pageRows; p.n%pageRows != 0 && p.pages[k] != nil {
+		p.fill(k, min(pageRows, n-k*pageRows))
+	}
 	for uint64(len(p.pages))*pageRows < n {
 		p.pages = append(p.pages, nil)
 	}
-	// The last page takes the next rows, so it must be there even when all of its rows were dropped.
-	if k := n / pageRows; n%pageRows != 0 && p.pages[k] == nil {
-		p.pages[k] = &page[T]{cut: p.cuts}
+	// It takes the next rows, so it must be there even when all of its rows were dropped.
+	if n%pageRows != 0 {
+		p.fill(n/pageRows, n%pageRows)
 	}
 	p.n = max(p.n, n)
+}
+
+// fill makes the first n places of page k exist, as dropped ones where nothing stands.
+func (p *pages[T]) fill(k, n uint64) *page[T] {
+	if p.pages[k] == nil {
+		p.pages[k] = newPage[T](int(k), p.cuts)
+	}
+	pg := p.pages[k]
+	if short := int(n) - len(pg.rows); short > 0 {
+		pg.rows = append(pg.rows, make([]T, short)...)
+	}
+	return pg
 }

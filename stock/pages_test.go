@@ -188,6 +188,20 @@ func TestPagesAreCopiedOnce(t *testing.T) {
 	}
 }
 
+// A SKU with a few orders takes the memory of a few rows: there are many of them.
+func TestFirstPageGrows(t *testing.T) {
+	var p pages[row]
+	for i := range 3 * pageRows {
+		p.push(row{qty: 1})
+		switch n, first := i+1, cap(p.pages[0].rows); {
+		case n < pageRows/2 && first > 3*n:
+			t.Fatalf("%d rows take the room of %d", n, first)
+		case n > pageRows && cap(p.pages[1].rows) != pageRows:
+			t.Fatalf("a later page has room for %d", cap(p.pages[1].rows))
+		}
+	}
+}
+
 // Several cuts of a shard are written by goroutines of their own while it goes on; each is the state at its place (run it with -race).
 func TestCutsAreWrittenBesideApply(t *testing.T) {
 	b, apply := shard(t)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// everyState returns a shard in which each field and every kind of row of a snapshot is filled.
-func everyState(t testing.TB) *Book {
+// everyState returns a shard in which each field and every kind of row of a snapshot is filled, and more orders of one SKU.
+func everyState(t testing.TB, more int) *Book {
 	t.Helper()
 	b := NewBook()
 	index := uint64(0)
@@ -53,7 +53,7 @@ func everyState(t testing.TB) *Book {
 	} {
 		apply(Time(1000+2*i), c)
 	}
-	for i := range 300 { // over more than one page and chunk, some dropped
+	for i := range more { // over more than one page and chunk, some dropped
 		key := strings.Repeat("x", i%7) + string(rune('a'+i%26)) + string(rune('a'+i/26))
 		apply(Time(1100+i), &Place{Meta: Meta{Key: key}, SKU: "cup", User: key, Qty: 1})
 	}
@@ -69,7 +69,7 @@ func everyState(t testing.TB) *Book {
 // Every version of the snapshot format that was ever written stays readable: one golden file each.
 func TestGoldenSnapshot(t *testing.T) {
 	path := filepath.Join("testdata", "snapshot_v1.hex")
-	now := snapshot(t, everyState(t))
+	now := snapshot(t, everyState(t, 300))
 	if *update {
 		if err := os.WriteFile(path, hexLines(now), 0o644); err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestGoldenSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustBytes(t, path, now, golden)
-	if b := restored(t, everyState(t)); !bytes.Equal(snapshot(t, b), golden) || !b.slots[2].ledger.Broken() {
+	if b := restored(t, everyState(t, 300)); !bytes.Equal(snapshot(t, b), golden) || !b.slots[2].ledger.Broken() {
 		t.Error("read and written again, it differs")
 	}
 }
@@ -146,10 +146,10 @@ func sameOrRefused(t *testing.T, b []byte) (read bool) {
 // With checksums that fit, each damaged byte is refused or gives a state that is written with that very byte. A hash of the tables keeps every
 // change of a row out; what is left are fields of the heads.
 func TestSnapshotWithChecksumsThatFit(t *testing.T) {
-	payloads := frames(snapshot(t, everyState(t)))
+	payloads := frames(snapshot(t, everyState(t, 300)))
 	read, refused := 0, 0
 	for k := range payloads {
-		for i := 0; i < len(payloads[k]); i += 1 + len(payloads[k])/300 {
+		for i := 0; i < len(payloads[k]); i += 1 + len(payloads[k])/100 {
 			for _, flip := range []byte{1, 2, 0x40, 0x80} {
 				was := payloads[k]
 				payloads[k] = bytes.Clone(was)
@@ -174,7 +174,7 @@ func TestSnapshotWithChecksumsThatFit(t *testing.T) {
 
 // Frames missing, doubled, swapped or added are refused.
 func TestSnapshotFramesInOneOrder(t *testing.T) {
-	whole := frames(snapshot(t, everyState(t)))
+	whole := frames(snapshot(t, everyState(t, 300)))
 	for i := range whole {
 		var without, doubled, swapped [][]byte
 		for k, p := range whole {
@@ -199,7 +199,7 @@ func TestSnapshotFramesInOneOrder(t *testing.T) {
 }
 
 func TestSnapshotOfAnotherVersion(t *testing.T) {
-	whole := frames(snapshot(t, everyState(t)))
+	whole := frames(snapshot(t, everyState(t, 300)))
 	head := bytes.Clone(whole[0])
 	head[2] = level + 1
 	for name, payloads := range map[string][][]byte{
@@ -215,7 +215,7 @@ func TestSnapshotOfAnotherVersion(t *testing.T) {
 
 // A ledger whose rows were changed behind its back writes no snapshot.
 func TestSnapshotNoticesChangedRows(t *testing.T) {
-	b := everyState(t)
+	b := everyState(t, 300)
 	b.slots[1].ledger.rows.mut(290).qty++
 	if _, err := b.Cut().WriteTo(&bytes.Buffer{}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a changed row was written: %v", err)
@@ -224,7 +224,7 @@ func TestSnapshotNoticesChangedRows(t *testing.T) {
 
 // FuzzReadSnapshot corrects the checksums of what it is given, so that it comes to what lies behind them.
 func FuzzReadSnapshot(f *testing.F) {
-	whole := snapshot(f, everyState(f))
+	whole := snapshot(f, everyState(f, 3))
 	f.Add(whole)
 	b, apply := shard(f)
 	apply(1, create("shoe", 5))

@@ -46,5 +46,5 @@ type Settings struct {
 
 // DefaultSettings returns the settings of a new cluster.
 func DefaultSettings() Settings {
-	return Settings{RetentionMS: 24 * 3600 * 1000, MaxOpenOrders: 10_000_000, ExpiryBatch: 1024, EvictBatch: 16384}
+	return Settings{RetentionMS: 24 * 3600 * 1000, MaxOpenOrders: 10_000_000, ExpiryBatch: 1024, EvictBatch: 4096}
 }
