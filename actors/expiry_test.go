@@ -230,6 +230,28 @@ func TestLostExpiryIsProposedAgain(t *testing.T) {
 	}
 }
 
+// While raft refuses at once, the release is proposed now and then, not as fast as the machine can.
+func TestRefusedExpiryDoesNotSpin(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, nil)
+			defer n.close()
+			n.must(holdSpec("shoe", 3, time.Second, hot))
+			o := n.must(place("shoe", "a", "1")).Order
+			refused := n.log.lose(1<<40, stock.ErrNotExecuted)
+			advance(2 * time.Second)
+			if tries := 1<<40 - refused.Load(); tries < 50 || tries > 200 {
+				t.Errorf("%d tries in a second", tries)
+			}
+			n.log.decide(func([]byte) (bool, error) { return true, nil })
+			advance(releaseLag)
+			if now := n.must(&stock.GetOrder{Order: o.ID}).Order; now.State != stock.StateExpired {
+				t.Errorf("%v", now.State)
+			}
+		})
+	})
+}
+
 // A hold that was settled before its deadline wakes nobody, and a shard with nothing due writes nothing.
 func TestSettledHoldsWakeNobody(t *testing.T) {
 	eachTemperature(t, func(t *testing.T, hot bool) {

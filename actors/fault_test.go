@@ -112,7 +112,7 @@ func TestCloseAnswersEverybody(t *testing.T) {
 					release, waiting := n.log.hold()
 					var answers []<-chan stock.Outcome
 					for i := range 200 {
-						answers = append(answers, n.begin(context.Background(), place("shoe", fmt.Sprint(i), fmt.Sprint(i%150))))
+						answers = append(answers, n.begin(context.Background(), place("shoe", fmt.Sprint(i%150), fmt.Sprint(i%150))))
 					}
 					synctest.Wait()
 					if waiting.Load() == 0 || n.parked() == 0 {

@@ -399,7 +399,7 @@ func (n *node) sameAsReplay() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	if plain := n.log.replay(n.t, stock.NewBook(), 0); plain.Hash() != got {
+	if plain := n.log.replayTo(n.t, stock.NewBook(), 0, index); plain.Hash() != got {
 		n.t.Errorf("actors have %x at %d, the log replays to %x at %d", got, index, plain.Hash(), plain.Index())
 	}
 }

@@ -29,6 +29,7 @@ type shardActor struct {
 	index      uint64
 	out        []item
 	alarm      alarmClock
+	recallAt   stock.Time // when lost releases of due holds are proposed again; 0: none was lost
 	sweeper    alarmClock
 	sweepFrom  uint32
 	markedAt   stock.Time
@@ -294,6 +295,6 @@ func (s *shardActor) failed(ctx actor.Context, m *failed) {
 		h.send(ctx, &failed{items: items, out: m.out, replica: s.r})
 	}
 	if expiries {
-		s.book.Recall()
+		s.recallAt = s.r.clock.now().Add(expiryRetryMS)
 	}
 }

@@ -12,8 +12,9 @@ type desk struct {
 	listing *listing
 	// term is the one that admission is open for; 0 while closed.
 	term uint64
-	// expiring: an Expire is on its way.
+	// expiring: an Expire is on its way. One that was lost is not proposed again before retryAt.
 	expiring bool
+	retryAt  stock.Time
 	answers  []answer
 	touched  bool // it is on its actor's list of desks to settle
 	// out collects what goes to the proposer at the end of the turn; it is the actor's that has the desk.
@@ -164,13 +165,16 @@ func (d *desk) gone(f *stock.Flight) bool { return f.Owner.(*pending).gone() }
 // failed answers commands that apply will not answer.
 func (d *desk) failed(m *failed) {
 	for _, it := range m.items {
+		if _, ok := it.cmd.(*stock.Expire); ok {
+			d.retryAt = d.r.clock.now().Add(expiryRetryMS)
+		}
 		d.note(it, m.out)
 	}
 	d.settle()
 }
 
 func (d *desk) open(term uint64) {
-	d.term, d.expiring = term, false
+	d.term, d.expiring, d.retryAt = term, false, 0
 	d.publish()
 }
 
@@ -192,7 +196,7 @@ func (d *desk) expire() (at stock.Time, ok bool) {
 	if !ok || d.term == 0 || d.expiring {
 		return 0, false
 	}
-	if at > d.r.clock.now() {
+	if at = max(at, d.retryAt); at > d.r.clock.now() {
 		return at, true
 	}
 	d.expiring = true

@@ -51,16 +51,27 @@ func (s *shardActor) close(ctx actor.Context, m *closing) {
 	}
 }
 
+// expiryRetryMS is how long a lost release waits before it is proposed again: raft may refuse faster than it can be asked.
+const expiryRetryMS = 10
+
 // expire proposes the release of due holds of cold SKUs (rule R3) and sets the alarm for the next ones.
 func (s *shardActor) expire() {
 	if s.term == 0 {
 		s.alarm.stop()
 		return
 	}
-	for _, l := range s.book.TakeDue(s.r.clock.now()) {
+	now := s.r.clock.now()
+	if s.recallAt != 0 && s.recallAt <= now {
+		s.recallAt = 0
+		s.book.Recall()
+	}
+	for _, l := range s.book.TakeDue(now) {
 		s.out = append(s.out, item{cmd: &stock.Expire{SKU: l.Name()}, term: s.term})
 	}
 	at, ok := s.book.NextDue()
+	if s.recallAt != 0 && (!ok || s.recallAt < at) {
+		at, ok = s.recallAt, true
+	}
 	s.alarm.set(s.r.clock, at, ok, s.box)
 }
 
