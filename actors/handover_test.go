@@ -70,20 +70,7 @@ func handOverStorm(t *testing.T, seed int) {
 			}
 		}
 	})
-	wg.Go(func() {
-		term := uint64(1)
-		for time.Now().Before(over) {
-			if _, err := n.replica.Snapshot(); err != nil {
-				t.Error(err)
-			}
-			if _, err := n.replica.Changes(context.Background(), 0, 1<<20); err != nil {
-				t.Error(err)
-			}
-			<-time.After(9 * time.Millisecond)
-			term++
-			n.elect(term, term%2 == 0)
-		}
-	})
+	wg.Go(func() { n.disturb(t, over) })
 	wg.Wait()
 	n.settled()
 	advance(time.Second) // until no hold is left that could fall due while the test looks
@@ -91,6 +78,20 @@ func handOverStorm(t *testing.T, seed int) {
 	n.sameAsReplay()
 	if handOvers < 50 || n.expiries() < 5 {
 		t.Errorf("vacuous: %d hand-overs, %d expiries", handOvers, n.expiries())
+	}
+}
+
+// disturb takes snapshots, asks for changes and moves leadership.
+func (n *node) disturb(t *testing.T, over time.Time) {
+	for term := uint64(2); time.Now().Before(over); term++ {
+		if _, err := n.replica.Snapshot(); err != nil {
+			t.Error(err)
+		}
+		if _, err := n.replica.Changes(context.Background(), 0, 1<<20); err != nil {
+			t.Error(err)
+		}
+		<-time.After(9 * time.Millisecond)
+		n.elect(term, term%2 == 0)
 	}
 }
 
