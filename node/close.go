@@ -44,6 +44,23 @@ func (n *Node) awaitCallers(ctx context.Context) {
 	}
 }
 
+// deadSinkGrace is how long a node that drains waits for a sink that does not answer: it may come back, but it does not hold the node, and what is
+// not flushed is flushed after the next start.
+const deadSinkGrace = 2 * time.Second
+
+// flush writes what storage lacks and closes it.
+func (n *Node) flush(ctx context.Context) error {
+	for _, s := range n.flusher.Status() {
+		if s.Failing {
+			short, cancel := context.WithTimeout(ctx, deadSinkGrace)
+			defer cancel()
+			ctx = short
+			break
+		}
+	}
+	return n.flusher.Close(ctx)
+}
+
 // closeTimeout is how long Close waits for storage and connections.
 const closeTimeout = time.Second
 
@@ -71,7 +88,7 @@ func (n *Node) close(ctx context.Context) error {
 			}
 		}
 		if n.flusher != nil {
-			errs = append(errs, n.flusher.Close(ctx))
+			errs = append(errs, n.flush(ctx))
 		}
 		if n.cluster != nil {
 			errs = append(errs, n.cluster.Close())

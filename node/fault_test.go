@@ -12,6 +12,7 @@ import (
 
 	"holdfast/api/client"
 	"holdfast/stock"
+	"holdfast/storage"
 	"holdfast/wal"
 )
 
@@ -139,4 +140,30 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: exit %d, want %d", err, got, code)
 		}
 	}
+}
+
+// A database that does not answer does not hold a node that drains; what is left is flushed after the next start.
+func TestDeadSinkDoesNotHoldTheDrain(t *testing.T) {
+	dir := t.TempDir()
+	cfg := config(dir)
+	cfg.Sink = "postgres://nobody@127.0.0.1:1/none?connect_timeout=1"
+	n := open(t, cfg)
+	c := n.client(t)
+	if _, err := c.CreateSKU(context.Background(), client.SKUSpec{SKU: "shoe", Stock: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if len(crowd(t, c, "shoe", "a", 50)) != 50 {
+		t.Fatal("not all were accepted")
+	}
+	await(t, "storage says that it fails", func() bool { return n.flusher.Status()[0].Failing })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := n.Drain(ctx); !errors.Is(err, storage.ErrNotFlushed) {
+		t.Errorf("the drain says %v", err)
+	}
+	if ctx.Err() != nil {
+		t.Error("the drain took the whole of its time")
+	}
+	cfg.Sink = "sqlite"
+	checkStorage(t, open(t, cfg), dir)
 }

@@ -35,6 +35,8 @@ type Status struct {
 	LagOrders, LagMS int64
 	// Err is why the last attempt failed, joined with ErrBacklog while more waits than the bounds; nil when all is well.
 	Err error
+	// Failing: the last attempt failed.
+	Failing bool
 }
 
 // Open begins to flush. It returns an error when the sink must not be written (ErrForeignFile, ErrNewerSchema, ErrOtherCluster) or the

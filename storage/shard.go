@@ -292,7 +292,7 @@ func (f *shardFlusher) now() Status {
 	f.mu.Unlock()
 	waiting := backlog{oldest: oldest}
 	age := waiting.age(f.cfg.Now())
-	s.LagMS = age.Milliseconds()
+	s.LagMS, s.Failing = age.Milliseconds(), s.Err != nil
 	if s.LagOrders >= f.cfg.BacklogOrders || age >= f.cfg.BacklogAge {
 		s.Err = errors.Join(fmt.Errorf("%w: %d orders, %d ms", ErrBacklog, s.LagOrders, s.LagMS), s.Err)
 	}
