@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -35,8 +36,21 @@ func sample(t testing.TB) *waltest.FS {
 	must(t, b.Drop())
 	must(t, b.StoreLogs(entries(2, 100, 103, 1, 100)))
 	must(t, a.SetUint64([]byte("CurrentTerm"), 4))
+	awaitSpare(t, fs, 4)
 	closeLog(t, l)
 	return fs
+}
+
+// awaitSpare waits until the segment after the one in use has been prepared, which happens beside the appends.
+func awaitSpare(t testing.TB, fs *waltest.FS, segments int) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); len(segmentsOf(fs)) < segments; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("%d segments, want %d", len(segmentsOf(fs)), segments)
+		}
+	}
 }
 
 // contents opens a log and returns all of it as text, or the error of Open.
