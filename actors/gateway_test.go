@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"holdfast/stock"
 )
 
@@ -226,6 +228,39 @@ func TestAvailabilityIsPublishedBeforeTheAnswer(t *testing.T) {
 		n.must(spec("new", 7, hot))
 		if a := n.available("new"); a.Available != 7 {
 			t.Errorf("a new SKU: %+v", a)
+		}
+	})
+}
+
+// spy is a counter that looks around whenever it counts.
+type spy struct {
+	prometheus.Counter
+	look func()
+}
+
+func (s spy) Inc() { s.look() }
+
+// The count of answers moves just before each answer leaves: the units it took are published by then, also of the first order of a batch.
+func TestAvailabilityIsPublishedBeforeAnyAnswerOfABatch(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		n := start(t, nil)
+		defer n.close()
+		n.must(spec("shoe", 100, hot))
+		n.settled()
+		answers := int64(0)
+		n.system.metrics.outcomes[1][stock.OK] = spy{look: func() {
+			answers++
+			if a := n.available("shoe"); a.Held < answers {
+				t.Errorf("answer %d leaves, %d units are published as held", answers, a.Held)
+			}
+		}}
+		var reqs []stock.Request
+		for i := range 50 {
+			reqs = append(reqs, place("shoe", "u", fmt.Sprint(i)))
+		}
+		n.gateway.DoAll(context.Background(), reqs)
+		if answers != 50 {
+			t.Errorf("%d answers", answers)
 		}
 	})
 }

@@ -69,47 +69,55 @@ func TestRestoreUnderWhatIsUnderWay(t *testing.T) {
 // A hot SKU is asked for its ledger, and the state is replaced before it comes: it is not taken back, whatever the SKU is in the new state.
 func TestLedgerOfAReplacedStateIsNotTakenBack(t *testing.T) {
 	eachTemperature(t, func(t *testing.T, hot bool) {
-		n := start(t, nil)
-		defer n.close()
-		n.must(spec("shoe", 5, true))
-		n.setHot("shoe", hot)
-		snapshot := n.snapshot()
-		n.setHot("shoe", true)
-		n.must(place("shoe", "old", "1"))
-		n.depose(2)
-		n.settled()
-		book, err := stock.ReadSnapshot(bytes.NewReader(snapshot))
-		if err != nil {
-			t.Fatal(err)
-		}
-		// All in one turn of the shard's actor: the hot one answers when the state is another already.
-		resume := n.stall()
-		cold := false
-		e := &entry{index: 100, term: 2, header: stock.Header{Term: 2}, replica: n.replica}
-		e.items = []item{
-			{cmd: &stock.Update{SKU: "shoe", Patch: stock.Patch{Hot: &cold}}},
-			{cmd: &stock.Place{Meta: stock.Meta{Key: "2"}, SKU: "shoe", User: "old", Qty: 1}},
-		}
-		e.holders.Store(1)
-		n.replica.progress.slots <- struct{}{}
-		shard := n.replica.directory.shard.Load()
-		n.replica.system.Root.Send(shard, e)
-		done := make(chan struct{})
-		n.replica.system.Root.Send(shard, &restored{book: book, done: done})
-		resume()
-		<-done
-		n.replica.progress.restart(book.Index())
-		n.eventually("no entry waits in actors", func() bool { return n.replica.Backlog() == 0 })
-		if a := n.available("shoe"); a.Held != 0 {
-			t.Errorf("the old ledger is back: %+v", a)
-		}
-		plain, err := stock.ReadSnapshot(bytes.NewReader(snapshot))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if hash, _, err := n.replica.Hash(context.Background()); err != nil || hash != plain.Hash() {
-			t.Errorf("hash %x, want that of the snapshot (%v)", hash, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, nil)
+			defer n.close()
+			n.must(spec("shoe", 5, true))
+			n.setHot("shoe", hot)
+			snapshot := n.snapshot()
+			n.setHot("shoe", true)
+			n.must(place("shoe", "old", "1"))
+			n.depose(2)
+			n.settled()
+			// The shard's actor finds the demotion, a stop and the new state in its mailbox; the ledger comes behind them, during the stop.
+			resume, gate := n.stall(), make(chan struct{})
+			cold := false
+			e := &entry{index: 100, term: 2, header: stock.Header{Term: 2}, replica: n.replica}
+			e.items = []item{
+				{cmd: &stock.Update{SKU: "shoe", Patch: stock.Patch{Hot: &cold}}},
+				{cmd: &stock.Place{Meta: stock.Meta{Key: "2"}, SKU: "shoe", User: "old", Qty: 1}},
+			}
+			e.holders.Store(1)
+			n.replica.progress.slots <- struct{}{}
+			shard := n.replica.directory.shard.Load()
+			n.replica.system.Root.Send(shard, e)
+			m := &mark{done: make(chan struct{}), replica: n.replica, ledger: func(*stock.Ledger, uint64) {}, book: func(*stock.Book) { <-gate }}
+			m.holders.Store(1)
+			n.replica.system.Root.Send(shard, m)
+			restored := make(chan error, 1)
+			go func() { restored <- n.replica.Restore(bytes.NewReader(snapshot)) }()
+			synctest.Wait()
+			resume()
+			synctest.Wait()
+			close(gate)
+			if err := <-restored; err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if n.replica.Backlog() != 0 {
+				t.Errorf("%d entries wait in actors", n.replica.Backlog())
+			}
+			if a := n.available("shoe"); a.Held != 0 {
+				t.Errorf("the old ledger is back: %+v", a)
+			}
+			plain, err := stock.ReadSnapshot(bytes.NewReader(snapshot))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hash, _, err := n.replica.Hash(context.Background()); err != nil || hash != plain.Hash() {
+				t.Errorf("hash %x, want that of the snapshot (%v)", hash, err)
+			}
+		})
 	})
 }
 

@@ -153,6 +153,40 @@ func TestTermsChangeWithinOneMessage(t *testing.T) {
 	}
 }
 
+// An order that one term parked is let through by an entry of that term, in the very turn in which the term ends and the next one opens: it is
+// not proposed in a term that did not admit it.
+func TestAdmittedInATermThatEndsInTheSameTurn(t *testing.T) {
+	for _, signal := range []bool{true, false} {
+		eachTemperature(t, func(t *testing.T, hot bool) {
+			synctest.Test(t, func(t *testing.T) {
+				n := start(t, nil)
+				defer n.close()
+				n.must(spec("shoe", 3, hot))
+				release, _ := n.log.hold()
+				first, parked := place("shoe", "a", "1"), place("shoe", "b", "2")
+				first.Qty, parked.Qty = 2, 2
+				more := &stock.Adjust{Meta: stock.Meta{Key: "more"}, SKU: "shoe", Delta: 1}
+				a := n.inOrder(context.Background(), more, first, parked)
+				if n.parked() != 1 {
+					t.Fatalf("%d parked", n.parked())
+				}
+				resume := n.stallAll()
+				release()
+				synctest.Wait()
+				n.elect(3, signal)
+				synctest.Wait()
+				resume()
+				want(t, "the adjustment", <-a[0], stock.OK)
+				want(t, "the first", <-a[1], stock.OK)
+				want(t, "the parked one", <-a[2], stock.NoLeader)
+				n.eventually("the next term opens", func() bool { return n.replica.Term() == 3 })
+				n.settled()
+				n.termsOfCommands()
+			})
+		})
+	}
+}
+
 // stall makes the shard's actor stay in one message until the returned function is called.
 func (n *node) stall() (resume func()) {
 	gate, in := make(chan struct{}), make(chan struct{})
