@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 12, "random mixes to send through the gateway")
+	seeds = flag.Int("seeds", 8, "random mixes to send through the gateway")
 	from  = flag.Uint64("from", 1, "seed of the first random mix")
 )
 
