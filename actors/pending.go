@@ -25,8 +25,6 @@ type pending struct {
 	status  atomic.Int32
 	// out is written before status becomes answered.
 	out stock.Outcome
-	// hops counts how often actors passed the request on; a stale directory costs one or two.
-	hops int
 }
 
 // group is the requests of one caller to one replica.
