@@ -53,3 +53,21 @@ func TestJournalOverflow(t *testing.T) {
 		t.Fatalf("%d of 100 orders are told, up to %d of %d", len(told), since, b.index)
 	}
 }
+
+// A row that changes twice in one entry is told once: a sink that upserts a page in one statement would refuse it twice.
+func TestJournalTellsARowOnce(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("shoe", 1000))
+	id := apply(2, order("shoe", "u", "k", 10)).Order.ID
+	apply(3, &Confirm{Meta: Meta{Key: "c"}, Order: id, PaymentID: "p"})
+	at := b.Begin(Header{Clock: 4}, b.index+1)
+	for _, key := range []string{"r1", "r2", "r3"} {
+		if out := b.Apply(at, &Return{Meta: Meta{Key: key}, Order: id, Qty: 2, Restock: true}); out.Code != OK {
+			t.Fatal(out.Code)
+		}
+	}
+	c := b.Changes(Span{Since: at.Index - 1, Limit: 100})
+	if len(c.Orders) != 1 || c.Orders[0].ReturnedQty != 6 || c.UpTo != at.Index {
+		t.Fatalf("%d rows up to %d: %+v", len(c.Orders), c.UpTo, c.Orders)
+	}
+}

@@ -97,7 +97,8 @@ func (a Availability) State(now Time) string {
 
 // Changes are the rows of a shard that changed after an index, for storage.
 type Changes struct {
-	// UpTo: no row changed in (since, UpTo] is missing. Rows may be newer than UpTo.
+	// UpTo: no row whose last change lies in (since, UpTo] is missing. One that changed again above UpTo comes with that change; rows may be
+	// newer than UpTo.
 	UpTo   uint64
 	Orders []Order
 	SKUs   []SKU

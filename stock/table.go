@@ -39,6 +39,7 @@ func (l *Ledger) edit(counter uint64) *row {
 
 // save stamps a changed row, keeps the hash and the schedules up and notes it for storage.
 func (l *Ledger) save(counter uint64, r *row) {
+	noted := r.version == l.index // by an earlier command of the same entry
 	r.updated, r.version = l.now, l.index
 	l.hash += r.hash(counter)
 	if r.settled() {
@@ -47,7 +48,9 @@ func (l *Ledger) save(counter uint64, r *row) {
 	if r.state == stateFence {
 		return
 	}
-	l.journal.note(l.index, l.number, counter)
+	if !noted {
+		l.journal.note(l.index, l.number, counter)
+	}
 }
 
 // use changes the units a user has by delta.
