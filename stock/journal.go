@@ -1,6 +1,10 @@
 package stock
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // DefaultJournalRows bounds a journal: 24 bytes each.
 const DefaultJournalRows = 4 << 20
@@ -119,29 +123,20 @@ func (j *Journal) rebuild(since uint64, all func(func(*Ledger))) {
 			}
 		}
 	})
-	sort.Slice(j.notes, func(a, b int) bool {
-		x, y := j.notes[a], j.notes[b]
-		if x.index != y.index {
-			return x.index < y.index
-		}
-		if x.number != y.number {
-			return x.number < y.number
-		}
-		return x.counter < y.counter
-	})
+	j.sort()
 }
 
-// merge takes over the notes of a ledger that comes back.
+// merge takes over the notes of a ledger that comes back. Some may stand in both: of rows that changed before the ledger went away.
 func (j *Journal) merge(o *Journal) {
 	j.from = max(j.from, o.from)
-	mine, theirs := j.notes[j.head:], o.notes[o.head:]
-	merged := make([]noted, 0, len(mine)+len(theirs))
-	for len(mine) > 0 || len(theirs) > 0 {
-		if len(theirs) == 0 || (len(mine) > 0 && mine[0].index <= theirs[0].index) {
-			merged, mine = append(merged, mine[0]), mine[1:]
-		} else {
-			merged, theirs = append(merged, theirs[0]), theirs[1:]
-		}
-	}
-	j.notes, j.head = merged, 0
+	j.notes, j.head = slices.Concat(j.notes[j.head:], o.notes[o.head:]), 0
+	j.sort()
+}
+
+// sort puts the notes into the order of change, each once.
+func (j *Journal) sort() {
+	slices.SortFunc(j.notes, func(a, b noted) int {
+		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.number, b.number), cmp.Compare(a.counter, b.counter))
+	})
+	j.notes = slices.Compact(j.notes)
 }

@@ -71,3 +71,25 @@ func TestJournalTellsARowOnce(t *testing.T) {
 		t.Fatalf("%d rows up to %d: %+v", len(c.Orders), c.UpTo, c.Orders)
 	}
 }
+
+// A ledger that went away and came back tells each row once, also one that was noted before it went.
+func TestJournalOfALedgerThatCameBack(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("shoe", 1000))
+	for i := range 20 {
+		apply(2, order("shoe", "u", fmt.Sprint("k", i), 1))
+	}
+	l := b.Detach(1)
+	if c := l.Changes(Span{Limit: 1000, Applied: b.index}); len(c.Orders) != 20 {
+		t.Fatalf("away, %d of 20 orders are told", len(c.Orders))
+	}
+	b.Attach(l)
+	c := b.Changes(Span{Limit: 1000})
+	told := make(map[uint64]int)
+	for _, o := range c.Orders {
+		told[o.ID.Counter]++
+	}
+	if len(told) != 20 || len(c.Orders) != 20 {
+		t.Fatalf("back, %d rows of %d orders", len(c.Orders), len(told))
+	}
+}
