@@ -153,6 +153,7 @@ func newHome(t *testing.T) *home {
 // asPrinted makes of an output one that somebody else could have seen.
 func (h *home) asPrinted(out string) string {
 	out = h.back.Replace(strings.ReplaceAll(out, "\r", ""))
+	out = regexp.MustCompile(`(?m)^bash: line \d+: +\d+ Killed.*\n`).ReplaceAllString(out, "")
 	out = regexp.MustCompile(`/tmp/holdfast-demo-\d+`).ReplaceAllString(out, "/tmp/holdfast-demo")
 	return strings.TrimRight(strings.ReplaceAll(out, h.dir, "~"), "\n")
 }
