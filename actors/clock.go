@@ -36,9 +36,15 @@ func (c *clock) now() stock.Time {
 	return b.log.Add(c.wall().Sub(b.wall).Milliseconds())
 }
 
-// agree compares the wall clock with the last log time before a first term opens: a wrong clock would expire every hold, or freeze time.
+// agree compares the wall clock with the last log time before a first term opens.
 func (c *clock) agree(last stock.Time, skew, downtime time.Duration) error {
-	now := stock.TimeOf(c.wall())
+	return CheckClock(c.wall(), last, skew, downtime)
+}
+
+// CheckClock compares a wall clock with the last log time, 0 for a log that has none: a wrong clock would expire every hold, or freeze time (rule
+// R2). The error wraps ErrClock.
+func CheckClock(wall time.Time, last stock.Time, skew, downtime time.Duration) error {
+	now := stock.TimeOf(wall)
 	switch {
 	case last == 0:
 		return nil

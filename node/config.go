@@ -52,6 +52,8 @@ type Config struct {
 	FlushBacklog int64
 
 	Logger *slog.Logger
+	// Opening, when set, is told what Open is about to do, and what it waits for, in words; it must return soon.
+	Opening func(step string)
 	// Build is what /version shows.
 	Build api.Build
 }

@@ -30,9 +30,20 @@ func claim(cfg *Config) (identity, [16]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		id, err = create(cfg)
 	}
-	if err != nil {
-		return id, cluster, err
+	if err == nil {
+		cluster, err = id.check(cfg)
 	}
+	if err == nil {
+		err = probe(cfg.DataDir)
+	}
+	if err == nil && id.Shards != cfg.Shards {
+		cfg.Logger.Info("the number of shards was fixed when the cluster was created", "shards", id.Shards, "ignored", cfg.Shards)
+	}
+	return id, cluster, err
+}
+
+// check refuses a directory that is another node's, of a newer format, or damaged; it returns the cluster's id.
+func (id *identity) check(cfg *Config) (cluster [16]byte, err error) {
 	switch raw, decodeErr := hex.DecodeString(id.ClusterID); {
 	case id.Format > dirFormat:
 		err = fmt.Errorf("%w %s: it has format %d and this build knows up to %d: start it with a newer build", ErrDataDir, cfg.DataDir, id.Format, dirFormat)
@@ -43,12 +54,8 @@ func claim(cfg *Config) (identity, [16]byte, error) {
 		err = fmt.Errorf("%w %s: node.json is damaged: restore it from a backup", ErrDataDir, cfg.DataDir)
 	default:
 		copy(cluster[:], raw)
-		err = probe(cfg.DataDir)
 	}
-	if err == nil && id.Shards != cfg.Shards {
-		cfg.Logger.Info("the number of shards was fixed when the cluster was created", "shards", id.Shards, "ignored", cfg.Shards)
-	}
-	return id, cluster, err
+	return cluster, err
 }
 
 func readIdentity(path string) (id identity, err error) {
@@ -67,15 +74,8 @@ func create(cfg *Config) (identity, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
 		return identity{}, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
-	entries, err := os.ReadDir(cfg.DataDir)
-	if err != nil {
-		return identity{}, fmt.Errorf("%w: %w", ErrDataDir, err)
-	}
-	for _, e := range entries {
-		if e.Name() != "node.json.tmp" && e.Name() != "lost+found" {
-			return identity{}, fmt.Errorf("%w %s: it has no node.json and is not empty (%s): choose an empty directory with --data-dir",
-				ErrDataDir, cfg.DataDir, e.Name())
-		}
+	if err := unclaimed(cfg.DataDir); err != nil {
+		return identity{}, err
 	}
 	var cluster [16]byte
 	if _, err := rand.Read(cluster[:]); err != nil {
@@ -90,6 +90,20 @@ func create(cfg *Config) (identity, error) {
 		return id, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	return id, nil
+}
+
+// unclaimed refuses a directory without node.json that holds anything.
+func unclaimed(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDataDir, err)
+	}
+	for _, e := range entries {
+		if e.Name() != "node.json.tmp" && e.Name() != "lost+found" {
+			return fmt.Errorf("%w %s: it has no node.json and is not empty (%s): choose an empty directory with --data-dir", ErrDataDir, dir, e.Name())
+		}
+	}
+	return nil
 }
 
 // probe finds out, before anything serves, whether the directory can be written.

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"holdfast/actors"
 	"holdfast/api"
 )
 
@@ -27,8 +30,10 @@ func (s *shard) check() api.Check {
 	switch {
 	case s.group != nil && s.group.Fault() != nil:
 		c.Detail = s.group.Fault().Error()
-	case r == nil || r.Term() == 0:
+	case r == nil:
 		c.Detail = "no leader has opened"
+	case r.Term() == 0:
+		c.Detail = fmt.Sprintf("no leader has opened, applied %d", r.Applied())
 	default:
 		c.OK, c.Detail = true, fmt.Sprintf("open in term %d, applied %d", r.Term(), r.Applied())
 	}
@@ -54,4 +59,15 @@ func (n *Node) diskCheck() api.Check {
 		c.OK, c.Detail = false, fmt.Sprintf("%d bytes, above wal-soft-bytes: no command is admitted", n.log.DiskBytes())
 	}
 	return c
+}
+
+// Pulse returns when the actors of every shard have answered, or why one did not before ctx ended. A replica that is down because of a fault, or is
+// being built again, hangs in nothing: readyz tells of it, and a process that was started again would meet the same fault.
+func (n *Node) Pulse(ctx context.Context) error {
+	for _, r := range n.Replicas() {
+		if err := r.Ping(ctx); err != nil && !errors.Is(err, actors.ErrClosed) && !errors.Is(err, actors.ErrReplaced) {
+			return fmt.Errorf("node: the actors of shard %d do not answer: %w", r.Shard(), err)
+		}
+	}
+	return nil
 }

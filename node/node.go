@@ -63,8 +63,16 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, registry: newRegistry(), fatal: make(chan error, 1), served: make(chan error, 1)}
-	for _, step := range []func() error{n.openAccess, n.openDir, n.listen, n.openLog, n.openShards, n.openStorage, n.openAudit, n.openAPI} {
-		if err := step(); err != nil {
+	for _, step := range []struct {
+		name string
+		open func() error
+	}{
+		{"reading keys and certificate", n.openAccess}, {"opening the data directory", n.openDir}, {"taking the ports", n.listen},
+		{"recovering the log", n.openLog}, {"restoring the shards", n.openShards}, {"opening storage", n.openStorage},
+		{"opening the audit log", n.openAudit}, {"opening the front door", n.openAPI},
+	} {
+		n.opening(step.name)
+		if err := step.open(); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
 	}
@@ -72,6 +80,12 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
+}
+
+func (n *Node) opening(step string) {
+	if n.cfg.Opening != nil {
+		n.cfg.Opening(step)
+	}
 }
 
 func (n *Node) openDir() (err error) {
@@ -252,6 +266,7 @@ func (n *Node) awaitReady(ctx context.Context) error {
 		if waiting == "" {
 			return nil
 		}
+		n.opening("waiting for " + waiting)
 		for _, s := range n.shards {
 			if err := s.group.Fault(); errors.Is(err, cluster.ErrEntryFailed) {
 				return err
