@@ -15,22 +15,13 @@ type orderBody struct {
 	bad *problem
 }
 
-var (
-	orderNames    = []string{"sku", "user", "qty", "client_ref", "key"}
-	batchNames    = []string{"orders"}
-	confirmNames  = []string{"payment_id"}
-	cancelNames   = []string{"reason"}
-	returnNames   = []string{"qty", "restock"}
-	oneOrderNames = orderNames[:4]
-)
-
 // decodeOrder reads the body of POST /v1/orders.
 func decodeOrder(b []byte, o *orderBody) *problem {
 	s, p := newScanner(b)
 	if p != nil {
 		return p
 	}
-	if p := o.scan(&s, oneOrderNames); p != nil {
+	if p := o.scan(&s, orderShape); p != nil {
 		return p
 	}
 	if p := s.end(); p != nil {
@@ -39,48 +30,48 @@ func decodeOrder(b []byte, o *orderBody) *problem {
 	return o.bad
 }
 
-// scan reads one order object. Its problem is a wrong shape; a value out of range goes to o.bad.
-func (o *orderBody) scan(s *scanner, names []string) *problem {
+// scan reads one order object. Its problem is a wrong shape; a value out of range goes to o.bad. The cases are the members' places in both shapes.
+func (o *orderBody) scan(s *scanner, sh *shape) *problem {
 	o.qty = 1
-	seen, p := s.object(names, func(i int) (p *problem) {
-		switch i {
+	seen, p := s.object(sh.names, func(i int) (p *problem) {
+		switch m := &sh.members[i]; i {
 		case 0:
-			o.sku, p = s.text("sku")
+			o.sku, p = m.text(s)
 		case 1:
-			o.user, p = s.text("user")
+			o.user, p = m.text(s)
 		case 2:
 			var fits bool
-			if o.qty, fits, p = s.integer("qty"); p == nil && (!fits || o.qty < 1) {
-				o.bad = invalid("qty", "must be 1 to 9223372036854775807")
+			if o.qty, fits, p = s.integer(m.name); p == nil && (!fits || !m.admits(o.qty)) {
+				o.bad = invalid(m.name, m.bounds)
 			}
 		case 3:
-			o.clientRef, p = s.text("client_ref")
+			o.clientRef, p = m.text(s)
 		case 4:
-			o.key, p = s.text("key")
+			o.key, p = m.text(s)
 		}
 		return p
 	})
+	if p == nil {
+		p = sh.missing(seen)
+	}
 	if p != nil {
 		return p
 	}
-	if p := missing(seen, names, 0, 1); p != nil {
-		return p
+	if sh == batchItemShape {
+		o.check(&sh.members[4], codeOfKey, o.key)
 	}
-	if len(names) > 4 {
-		if p := missing(seen, names, 4); p != nil {
-			return p
-		}
-		o.check("key", codeOfKey, stock.CheckKey(o.key))
-	}
-	o.check("sku", stock.InvalidValue, stock.CheckSKU(o.sku))
-	o.check("user", stock.InvalidValue, stock.CheckText(o.user, 1, stock.MaxNameBytes))
-	o.check("client_ref", stock.InvalidValue, stock.CheckText(o.clientRef, 0, stock.MaxClientRefBytes))
+	o.check(&sh.members[0], stock.InvalidValue, o.sku)
+	o.check(&sh.members[1], stock.InvalidValue, o.user)
+	o.check(&sh.members[3], stock.InvalidValue, o.clientRef)
 	return nil
 }
 
-func (o *orderBody) check(field string, code stock.Code, reason string) {
-	if reason != "" && o.bad == nil {
-		o.bad = fieldProblem(code, field, reason)
+func (o *orderBody) check(m *member, code stock.Code, text string) {
+	if o.bad != nil {
+		return
+	}
+	if reason := m.refuses(text); reason != "" {
+		o.bad = fieldProblem(code, m.name, reason)
 	}
 }
 
@@ -91,13 +82,13 @@ func decodeBatch(b []byte, maxItems int) ([]orderBody, *problem) {
 		return nil, p
 	}
 	var items []orderBody
-	seen, p := s.object(batchNames, func(int) *problem {
+	seen, p := s.object(batchShape.names, func(int) *problem {
 		return s.array("orders", func() *problem {
 			if len(items) == maxItems {
 				return &problem{code: batchTooLarge, detail: &stock.Detail{Limit: int64(maxItems)}}
 			}
 			items = append(items, orderBody{})
-			p := items[len(items)-1].scan(&s, orderNames)
+			p := items[len(items)-1].scan(&s, batchItemShape)
 			if p != nil {
 				p = within("orders["+strconv.Itoa(len(items)-1)+"]", p)
 			}
@@ -108,7 +99,7 @@ func decodeBatch(b []byte, maxItems int) ([]orderBody, *problem) {
 		p = s.end()
 	}
 	if p == nil {
-		p = missing(seen, batchNames, 0)
+		p = batchShape.missing(seen)
 	}
 	if p == nil && len(items) == 0 {
 		p = invalid("orders", "must not be empty")
@@ -118,27 +109,24 @@ func decodeBatch(b []byte, maxItems int) ([]orderBody, *problem) {
 
 // decodeConfirm reads the body of confirm.
 func decodeConfirm(b []byte) (paymentID string, p *problem) {
-	seen, p := decodeObject(b, confirmNames, func(s *scanner, _ int) (p *problem) {
-		paymentID, p = s.text("payment_id")
+	p = decodeObject(b, confirmShape, func(s *scanner, m *member) (p *problem) {
+		paymentID, p = m.text(s)
 		return p
 	})
 	if p == nil {
-		p = missing(seen, confirmNames, 0)
-	}
-	if p == nil {
-		p = checked("payment_id", stock.CheckText(paymentID, 1, stock.MaxNameBytes))
+		p = confirmShape.members[0].checked(paymentID)
 	}
 	return paymentID, p
 }
 
 // decodeCancel reads the body of cancel.
 func decodeCancel(b []byte) (reason string, p *problem) {
-	_, p = decodeObject(b, cancelNames, func(s *scanner, _ int) (p *problem) {
-		reason, p = s.text("reason")
+	p = decodeObject(b, cancelShape, func(s *scanner, m *member) (p *problem) {
+		reason, p = m.text(s)
 		return p
 	})
 	if p == nil {
-		p = checked("reason", stock.CheckText(reason, 0, stock.MaxReasonBytes))
+		p = cancelShape.members[0].checked(reason)
 	}
 	return reason, p
 }
@@ -146,12 +134,13 @@ func decodeCancel(b []byte) (reason string, p *problem) {
 // decodeReturn reads the body of return. Qty 0 means all that is left.
 func decodeReturn(b []byte) (qty int64, restock bool, p *problem) {
 	restock = true
-	_, p = decodeObject(b, returnNames, func(s *scanner, i int) (p *problem) {
-		if i == 1 {
-			restock, p = s.boolean("restock")
-			return p
+	p = decodeObject(b, returnShape, func(s *scanner, m *member) (p *problem) {
+		switch m.name {
+		case "qty":
+			qty, p = m.integer(s)
+		case "restock":
+			restock, p = s.boolean(m.name)
 		}
-		qty, p = integerIn(s, "qty", 1, maxInt64, "must be 1 to 9223372036854775807")
 		return p
 	})
 	return qty, restock, p
@@ -159,49 +148,25 @@ func decodeReturn(b []byte) (qty int64, restock bool, p *problem) {
 
 // decodeNothing reads a body that holds no member.
 func decodeNothing(b []byte) *problem {
-	_, p := decodeObject(b, nil, func(*scanner, int) *problem { return nil })
-	return p
+	return decodeObject(b, nothingShape, func(*scanner, *member) *problem { return nil })
 }
 
 const maxInt64 = 1<<63 - 1
 
-// decodeObject reads a body that is one object.
-func decodeObject(b []byte, names []string, value func(s *scanner, i int) *problem) (fields, *problem) {
+// decodeObject reads a body that is one object of a shape; value reads the value of a member.
+func decodeObject(b []byte, sh *shape, value func(s *scanner, m *member) *problem) *problem {
 	s, p := newScanner(b)
 	if p != nil {
-		return 0, p
+		return p
 	}
-	seen, p := s.object(names, func(i int) *problem { return value(&s, i) })
+	seen, p := s.object(sh.names, func(i int) *problem { return value(&s, &sh.members[i]) })
 	if p == nil {
 		p = s.end()
 	}
-	return seen, p
-}
-
-// missing is the problem of the first of the wanted fields that is not there.
-func missing(seen fields, names []string, wanted ...int) *problem {
-	for _, i := range wanted {
-		if !seen.has(i) {
-			return fieldProblem(missingField, names[i], "")
-		}
+	if p == nil {
+		p = sh.missing(seen)
 	}
-	return nil
-}
-
-// checked is the problem of a field that was found wrong for a reason.
-func checked(field, reason string) *problem {
-	if reason == "" {
-		return nil
-	}
-	return invalid(field, reason)
-}
-
-func integerIn(s *scanner, field string, low, high int64, reason string) (int64, *problem) {
-	n, fits, p := s.integer(field)
-	if p == nil && (!fits || n < low || n > high) {
-		p = invalid(field, reason)
-	}
-	return n, p
+	return p
 }
 
 // moment reads a time: RFC 3339, any offset, at most milliseconds, after 1970 because zero means none.

@@ -2,39 +2,30 @@ package api
 
 import "holdfast/stock"
 
-var (
-	createNames = []string{"stock", "mode", "hold_ttl_ms", "limit_per_user", "max_qty", "opens_at", "closes_at", "hot"}
-	updateNames = []string{"hold_ttl_ms", "limit_per_user", "max_qty", "opens_at", "closes_at", "hot", "stock", "mode", "sku"}
-	adjustNames = []string{"delta", "reason"}
-)
-
 // decodeCreate reads the body of PUT /v1/skus/{sku} and fills in the defaults.
 func decodeCreate(b []byte, sku string) (spec stock.Spec, p *problem) {
 	spec = stock.Spec{SKU: sku, Mode: stock.ModeHold, HoldTTLMS: stock.DefaultHoldTTLMS, MaxQty: 1}
-	seen, p := decodeObject(b, createNames, func(s *scanner, i int) (p *problem) {
-		switch createNames[i] {
+	p = decodeObject(b, createShape, func(s *scanner, m *member) (p *problem) {
+		switch m.name {
 		case "stock":
-			spec.Stock, p = count(s, "stock")
+			spec.Stock, p = m.integer(s)
 		case "mode":
 			spec.Mode, p = mode(s)
 		case "hold_ttl_ms":
-			spec.HoldTTLMS, p = count(s, "hold_ttl_ms")
+			spec.HoldTTLMS, p = m.integer(s)
 		case "limit_per_user":
-			spec.LimitPerUser, p = count(s, "limit_per_user")
+			spec.LimitPerUser, p = m.integer(s)
 		case "max_qty":
-			spec.MaxQty, p = count(s, "max_qty")
+			spec.MaxQty, p = m.integer(s)
 		case "opens_at":
-			spec.OpensAt, p = optionalMoment(s, "opens_at")
+			spec.OpensAt, p = optionalMoment(s, m.name)
 		case "closes_at":
-			spec.ClosesAt, p = optionalMoment(s, "closes_at")
+			spec.ClosesAt, p = optionalMoment(s, m.name)
 		case "hot":
-			spec.Hot, p = s.boolean("hot")
+			spec.Hot, p = s.boolean(m.name)
 		}
 		return p
 	})
-	if p == nil {
-		p = missing(seen, createNames, 0)
-	}
 	if p == nil {
 		if field, reason := spec.Check(); field != "" {
 			p = invalid(field, reason)
@@ -45,30 +36,27 @@ func decodeCreate(b []byte, sku string) (spec stock.Spec, p *problem) {
 
 // decodeUpdate reads the body of PATCH /v1/skus/{sku}, a JSON merge patch: null clears a time and leaves anything else as it is.
 func decodeUpdate(b []byte) (patch stock.Patch, p *problem) {
-	_, p = decodeObject(b, updateNames, func(s *scanner, i int) *problem {
-		name := updateNames[i]
-		switch name {
-		case "stock", "mode", "sku":
-			return invalid(name, "cannot be changed")
-		case "opens_at":
-			t, p := optionalMoment(s, name)
-			patch.OpensAt = &t
+	p = decodeObject(b, updateShape, func(s *scanner, m *member) *problem {
+		switch {
+		case m.fixed:
+			return invalid(m.name, "cannot be changed")
+		case m.kind == aMoment:
+			t, p := optionalMoment(s, m.name)
+			if m.name == "opens_at" {
+				patch.OpensAt = &t
+			} else {
+				patch.ClosesAt = &t
+			}
 			return p
-		case "closes_at":
-			t, p := optionalMoment(s, name)
-			patch.ClosesAt = &t
-			return p
-		}
-		if s.null() {
+		case s.null():
 			return nil
-		}
-		if name == "hot" {
-			hot, p := s.boolean(name)
+		case m.kind == aBoolean:
+			hot, p := s.boolean(m.name)
 			patch.Hot = &hot
 			return p
 		}
-		n, p := count(s, name)
-		switch name {
+		n, p := m.integer(s)
+		switch m.name {
 		case "hold_ttl_ms":
 			patch.HoldTTLMS = &n
 		case "limit_per_user":
@@ -106,29 +94,19 @@ func checkPatch(patch *stock.Patch) *problem {
 
 // decodeAdjust reads the body of an adjustment.
 func decodeAdjust(b []byte) (delta int64, reason string, p *problem) {
-	seen, p := decodeObject(b, adjustNames, func(s *scanner, i int) (p *problem) {
-		if i == 1 {
-			reason, p = s.text("reason")
-			return p
-		}
-		const bounds = "must be -9007199254740991 to 9007199254740991 and not 0"
-		if delta, p = integerIn(s, "delta", -stock.MaxStock, stock.MaxStock, bounds); p == nil && delta == 0 {
-			p = invalid("delta", bounds)
+	p = decodeObject(b, adjustShape, func(s *scanner, m *member) (p *problem) {
+		switch m.name {
+		case "delta":
+			delta, p = m.integer(s)
+		case "reason":
+			reason, p = m.text(s)
 		}
 		return p
 	})
 	if p == nil {
-		p = missing(seen, adjustNames, 0, 1)
-	}
-	if p == nil {
-		p = checked("reason", stock.CheckText(reason, 0, stock.MaxReasonBytes))
+		p = adjustShape.members[1].checked(reason)
 	}
 	return delta, reason, p
-}
-
-// count reads a number that is never negative and that every JSON reader holds exactly.
-func count(s *scanner, field string) (int64, *problem) {
-	return integerIn(s, field, 0, max(stock.MaxStock, stock.MaxHoldTTLMS), "must be 0 to 9007199254740991")
 }
 
 func mode(s *scanner) (stock.Mode, *problem) {
