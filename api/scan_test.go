@@ -183,11 +183,9 @@ func loneSurrogate(raw json.RawMessage) bool {
 
 // FuzzOrderBody: the scanner and encoding/json, made strict, agree on which bodies are orders and on what they say.
 func FuzzOrderBody(f *testing.F) {
-	for _, rows := range [][]badRow{bodyRows(), batchRows()} {
-		for _, r := range rows {
-			if len(r.body) < 4096 {
-				f.Add([]byte(r.body))
-			}
+	for _, c := range handlerCases() {
+		if len(c.body) < 4096 {
+			f.Add([]byte(c.body))
 		}
 	}
 	f.Add([]byte(`{"\u0073ku":"\"\\\/ \u00e9\ud83d\ude00\b\f\n","user":"é😀","qty":12,"client_ref":"\ufffd"}`))
@@ -216,7 +214,7 @@ func FuzzOrderBody(f *testing.F) {
 
 // FuzzBatchBody: the same of a batch, item by item.
 func FuzzBatchBody(f *testing.F) {
-	for _, r := range batchRows() {
+	for _, r := range batchCases() {
 		if len(r.body) < 4096 {
 			f.Add([]byte(r.body))
 		}
