@@ -81,8 +81,9 @@ func (g *Gateway) closed(reqs []stock.Request) (stock.Outcome, bool) {
 	if _, command := reqs[0].(stock.Command); bound == "" || !command {
 		return stock.Outcome{}, false
 	}
-	g.metrics.overloaded.Add(float64(len(reqs)))
-	return stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: bound}}, true
+	out := stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: bound}}
+	g.metrics.overload(out, len(reqs))
+	return out, true
 }
 
 // scatter sends a batch to its replicas and gathers the answers in the order of the requests.
@@ -135,7 +136,7 @@ func (g *Gateway) launch(ctx context.Context, r *Replica, reqs []stock.Request) 
 	w := &wave{r: r, group: &group{done: make(chan struct{})}}
 	n := r.acquire(len(reqs))
 	if w.over = len(reqs) - n; w.over > 0 {
-		g.metrics.overloaded.Add(float64(w.over))
+		g.metrics.overloaded[boundPending].Add(float64(w.over))
 	}
 	deadline := r.deadline(ctx)
 	w.group.left.Store(int64(n))
@@ -156,7 +157,7 @@ func (w *wave) land(ctx context.Context, outs []stock.Outcome) {
 		w.group.wait(ctx, w.r, w.sent, outs)
 	}
 	for i := len(w.sent); i < len(outs); i++ {
-		outs[i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: "max-pending"}}
+		outs[i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: boundPending}}
 	}
 }
 

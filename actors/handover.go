@@ -71,6 +71,7 @@ func (s *shardActor) promote(ctx actor.Context, d *desk) {
 	ctx.Send(pid, &wake{})
 	d.listing.pid.Store(pid)
 	s.r.metrics.hot.Inc()
+	s.r.metrics.promotions.Inc()
 }
 
 // demote asks a hot SKU's actor for its ledger.
@@ -89,6 +90,7 @@ func (s *shardActor) handBack(ctx actor.Context, m *handBack) {
 	}
 	delete(s.hot, number)
 	s.r.metrics.hot.Dec()
+	s.r.metrics.demotions.Inc()
 	d.out = &s.out
 	d.expiring = false
 	for _, msg := range h.kept {

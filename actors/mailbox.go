@@ -85,6 +85,13 @@ func (m *mailbox) UserMessageCount() int {
 	return len(m.committed) + len(m.requests)
 }
 
+// depth returns how many messages wait in each lane.
+func (m *mailbox) depth() (committed, requests int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.committed), len(m.requests)
+}
+
 func (m *mailbox) schedule() {
 	if m.running.CompareAndSwap(false, true) {
 		m.dispatcher.Schedule(m.process)

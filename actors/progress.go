@@ -21,6 +21,22 @@ func newProgress(backlog int) *progress {
 	return &progress{slots: make(chan struct{}, backlog), done: make(map[uint64]struct{})}
 }
 
+// takeSlot waits until fewer entries than the bound wait in actors; false when the replica closed meanwhile.
+func (r *Replica) takeSlot() bool {
+	select {
+	case r.progress.slots <- struct{}{}:
+		return true
+	default:
+		r.metrics.applyWaits.Inc()
+	}
+	select {
+	case r.progress.slots <- struct{}{}:
+		return true
+	case <-r.closed:
+		return false
+	}
+}
+
 // restart says that the state is now the one after an index.
 func (p *progress) restart(index uint64) {
 	p.mu.Lock()

@@ -5,6 +5,7 @@ package actors
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,7 +28,9 @@ type proposer struct {
 	box  *mailbox
 	term uint64 // of what may be proposed; 0 while closed
 
-	queue    []item
+	queue []item
+	// waiting is the length of queue after the last turn, for metrics.
+	waiting  atomic.Int64
 	sequence uint64
 	writer   *stock.ProposalWriter
 	inFlight int
@@ -80,6 +83,7 @@ func (p *proposer) Receive(ctx actor.Context) {
 			p.handle(msg)
 		}
 		p.propose()
+		p.waiting.Store(int64(len(p.queue)))
 	case *actor.Stopped:
 		if p.retry != nil {
 			p.retry.Stop()
@@ -151,7 +155,13 @@ func (p *proposer) propose() {
 		p.inFlight++
 		p.r.retained.put(b)
 		p.r.metrics.proposed(len(b.items), len(data))
-		p.r.log.Propose(data, func(err error) { p.box.PostUserMessage(&resolved{b.sequence, err}) })
+		began := time.Now()
+		p.r.log.Propose(data, func(err error) {
+			if err == nil {
+				p.r.metrics.committed(began)
+			}
+			p.box.PostUserMessage(&resolved{b.sequence, err})
+		})
 	}
 }
 
@@ -175,6 +185,7 @@ func (p *proposer) fill() (*batch, []byte) {
 			continue
 		}
 		if err := p.writer.Add(it.cmd); errors.Is(err, stock.ErrTooLarge) && len(b.items) > 0 {
+			p.r.metrics.full.Inc()
 			break
 		} else if err != nil {
 			p.refuse(it, err)

@@ -30,6 +30,7 @@ type Replica struct {
 	retained    *retained
 
 	proposer *proposer
+	shardBox *mailbox
 	pids     []*actor.PID
 
 	// term is the one that admission is open for; 0 while it is not.
@@ -103,9 +104,7 @@ func (r *Replica) Apply(index, term uint64, data []byte) error {
 			return fmt.Errorf("actors: entry %d of shard %d: %w", index, r.shard, err)
 		}
 	}
-	select {
-	case r.progress.slots <- struct{}{}:
-	case <-r.closed:
+	if !r.takeSlot() {
 		finishItems(e.items, stock.Outcome{Code: stock.OutcomeUnknown})
 		return ErrClosed
 	}

@@ -166,6 +166,7 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 	for _, it := range e.items {
 		s.command(ctx, at, e, it)
 	}
+	s.r.count(s.book.TakeMoves(), s.term)
 	s.settleTouched()
 	for _, h := range s.filled {
 		h.flush(ctx)
@@ -221,7 +222,7 @@ func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, it 
 // answer finishes a request that no SKU answers.
 func (s *shardActor) answer(it item, out stock.Outcome) {
 	if it.p != nil {
-		s.r.metrics.answered(out.Code)
+		s.r.metrics.answered(out)
 		it.p.finish(out)
 	}
 }

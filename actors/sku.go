@@ -50,7 +50,7 @@ func (d *desk) decided(f *stock.Flight, action stock.Action, out stock.Outcome) 
 	p := f.Owner.(*pending)
 	switch action {
 	case stock.Answer:
-		d.r.metrics.refused(out.Code)
+		d.r.metrics.refused(out)
 		p.finish(out)
 	case stock.Propose:
 		*d.out = append(*d.out, item{cmd: f.Req.(stock.Command), p: p, term: d.term})
@@ -90,6 +90,7 @@ func (d *desk) apply(m *portion) {
 	for _, it := range m.items {
 		d.note(it, d.ledger.Apply(m.at, it.cmd))
 	}
+	d.r.count(d.ledger.TakeMoves(), d.term)
 	d.settle()
 }
 
@@ -108,7 +109,7 @@ func (d *desk) settle() {
 	d.publish()
 	for _, a := range d.answers {
 		joined := d.window.Settle(&a.p.flight)
-		d.r.metrics.answered(a.out.Code)
+		d.r.metrics.answered(a.out)
 		a.p.finish(a.out)
 		d.share(joined, a.out)
 	}

@@ -68,6 +68,7 @@ func (r *Replica) start() error {
 		r: r, book: stock.NewBook(), desks: make(map[uint32]*desk), hot: make(map[uint32]*hotSKU), box: newMailbox(r.lost),
 	}
 	shard.book.BoundJournal(r.cfg.MaxJournalRows)
+	r.shardBox = shard.box
 	r.proposer = &proposer{r: r, box: newMailbox(r.lost), writer: stock.NewProposalWriter(r.cfg.MaxProposalBytes)}
 	for _, a := range []struct {
 		name string

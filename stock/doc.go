@@ -25,7 +25,7 @@
 //	read.go        queries
 //	table.go row.go pages.go schedule.go memory.go   how a ledger keeps its orders, users, deadlines and remembered outcomes
 //	book.go due.go everyone.go  a shard: its SKUs, settings and log time
-//	journal.go     what changed since, for storage
+//	journal.go     what changed since, for storage; moves.go counts it, for metrics
 //	window.go      admission on the leader, before the log
 //
 // Its forms outside memory:

@@ -15,8 +15,9 @@ type Journal struct {
 	notes []noted
 	head  int
 	// from: every change above this index is noted, or stands in the rows.
-	from uint64
-	max  int
+	from  uint64
+	max   int
+	moves Moves
 }
 
 type noted struct {

@@ -173,6 +173,7 @@ func (l *Ledger) accept(c *Place) Outcome {
 		l.waiting++
 	}
 	l.use(r.user, c.Qty)
+	l.journal.accepted()
 	counter := l.add(r)
 	if r.waits() {
 		l.due.push(scheduled{r.expires, counter})

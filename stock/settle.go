@@ -36,6 +36,7 @@ func (l *Ledger) confirm(c *Confirm) Outcome {
 		l.version = l.index
 		l.waiting--
 		r.state, r.confirmed = StateConfirmed, l.now
+		l.journal.confirmed()
 	}
 	r.paymentID = strings.Clone(c.PaymentID)
 	l.save(c.Order.Counter, r)
@@ -131,6 +132,7 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 		r.state, r.ended = StateReturned, l.now
 	}
 	l.use(r.user, -qty)
+	l.journal.returned()
 	l.save(c.Order.Counter, r)
 	l.noteReturn(c, r)
 	return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}

@@ -108,6 +108,7 @@ func (l *Ledger) settle(r *row, s State, ended Time) {
 		l.version = l.index
 	}
 	r.state, r.ended = s, ended
+	l.journal.settled(s, r.expires)
 	l.waiting--
 	l.use(r.user, -r.qty)
 }
