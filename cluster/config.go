@@ -185,6 +185,14 @@ func (c *Config) check() error {
 	return nil
 }
 
+// CheckNodeID returns ErrConfig for a name that no node may have.
+func CheckNodeID(id string) error {
+	if reason := checkNodeID(id); reason != "" {
+		return fmt.Errorf("%w: %s", ErrConfig, reason)
+	}
+	return nil
+}
+
 func checkNodeID(id string) string {
 	if id == "" || len(id) > maxNodeIDBytes {
 		return fmt.Sprintf("NodeID must have 1 to %d bytes", maxNodeIDBytes)

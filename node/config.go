@@ -1,13 +1,18 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"holdfast/api"
+	"holdfast/cluster"
+	"holdfast/cluster/placement"
 	"holdfast/stock"
 	"holdfast/storage"
+	"holdfast/wal"
 )
 
 // Config says what a node is and within which bounds it works. Zero values take the defaults of DefaultConfig.
@@ -114,6 +119,23 @@ func fill[T comparable](v *T, to T) {
 	}
 }
 
+// Check returns the error for which Open would refuse c before it touches anything. The files of keys and certificate are read for it, nothing else.
+func (c Config) Check() error {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return err
+	}
+	return (&Node{cfg: c}).openAccess()
+}
+
+// logConfig is what of the configuration is the log's.
+func (c *Config) logConfig() wal.Config {
+	return wal.Config{
+		Dir: filepath.Join(c.DataDir, "wal"), SegmentBytes: c.WALSegmentBytes, SoftBytes: c.WALSoftBytes, HardBytes: c.WALHardBytes,
+		StallExit: c.DiskStallExit, Logger: c.Logger,
+	}
+}
+
 // check refuses what cannot work before anything is touched.
 func (c *Config) check() error {
 	switch {
@@ -123,8 +145,11 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
 	case c.Retention < time.Millisecond || c.Retention.Milliseconds() > stock.MaxRetentionMS:
 		return fmt.Errorf("%w: retention %v: must be 1ms to %d hours", ErrConfig, c.Retention, stock.MaxRetentionMS/3_600_000)
-	case c.NodeID == "":
-		return fmt.Errorf("%w: the node has no id", ErrConfig)
+	case c.Shards > placement.MaxShards:
+		return fmt.Errorf("%w: %d shards: at most %d", ErrConfig, c.Shards, placement.MaxShards)
+	}
+	if err := errors.Join(cluster.CheckNodeID(c.NodeID), c.logConfig().Check()); err != nil {
+		return err
 	}
 	if err := storage.CheckSink(c.Sink); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

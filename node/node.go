@@ -113,11 +113,9 @@ func (n *Node) listen() error {
 }
 
 func (n *Node) openLog() (err error) {
-	n.log, err = wal.Open(wal.Config{
-		Dir: filepath.Join(n.cfg.DataDir, "wal"), ClusterID: n.clusterID, SegmentBytes: n.cfg.WALSegmentBytes,
-		SoftBytes: n.cfg.WALSoftBytes, HardBytes: n.cfg.WALHardBytes, StallExit: n.cfg.DiskStallExit,
-		OnFatal: n.fail, Logger: n.cfg.Logger, Observer: newLogMetrics(n.registry),
-	})
+	cfg := n.cfg.logConfig()
+	cfg.ClusterID, cfg.OnFatal, cfg.Observer = n.clusterID, n.fail, newLogMetrics(n.registry)
+	n.log, err = wal.Open(cfg)
 	return n.advise(err)
 }
 

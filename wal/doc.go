@@ -27,7 +27,7 @@
 // Files, from the ground up:
 //
 //	errors.go               what can be refused, and the assertion
-//	config.go               bounds and defaults
+//	config.go check.go      bounds and defaults; refusing them without opening anything
 //	fs.go fs_os.go          the file system underneath; sync_*.go and lock_*.go are its parts per system
 //	format.go               segment header and names
 //	frame.go                frames and batches: encode, decode, check
