@@ -3,13 +3,24 @@
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz lint demo bench ci
+DESTDIR ?=
+PREFIX ?= /usr/local
+
+.PHONY: help build install test race fuzz lint demo bench ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## one static binary: bin/holdfast
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/holdfast ./cmd/holdfast
+
+install: ## the binary, the unit and its files, as root; DESTDIR=/tmp/image for a package
+	install -D -m 0755 bin/holdfast $(DESTDIR)$(PREFIX)/bin/holdfast
+	install -D -m 0644 docs/operating.md $(DESTDIR)$(PREFIX)/share/doc/holdfast/operating.md
+	install -D -m 0644 deploy/holdfast.service $(DESTDIR)/etc/systemd/system/holdfast.service
+	install -D -m 0644 deploy/holdfast.sysusers $(DESTDIR)/etc/sysusers.d/holdfast.conf
+	install -d -m 0755 $(DESTDIR)/etc/holdfast
+	test -e $(DESTDIR)/etc/holdfast/holdfast.env || install -m 0640 deploy/holdfast.env $(DESTDIR)/etc/holdfast/holdfast.env
 
 test: ## every test
 	$(GO) test ./...

@@ -15,7 +15,11 @@ import (
 )
 
 // serve opens a node, says that it is ready, and drains it when told to.
-func (a *app) serve(ctx context.Context, s *service) error {
+func (a *app) serve(ctx context.Context, s *service) (err error) {
+	u := newUnit(a.Env, s.Logger)
+	defer func() { u.over(err) }()
+	u.recovering()
+	s.Opening = u.opening
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -36,14 +40,17 @@ func (a *app) serve(ctx context.Context, s *service) error {
 	if err := a.announce(n.Addrs()); err != nil {
 		return errors.Join(err, n.Close())
 	}
+	serving := fmt.Sprintf("serving on %s, administration on %s", n.Addrs().HTTP, n.Addrs().Admin)
+	u.ready(serving, n.Pulse)
 	for {
 		select {
 		case <-hangups:
-			if err := n.Reload(); err == nil {
+			if err := u.reload(n.Reload, serving); err == nil {
 				s.Logger.Info("read again what SIGHUP asks for")
 			} // else the server has logged it, and goes on with what it had
 		case got := <-signals:
 			s.Logger.Info("draining", "signal", got.String(), "at_most", s.drainTimeout)
+			u.draining(s.drainTimeout)
 			return drain(n, s, signals)
 		case err := <-n.Fatal():
 			return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
