@@ -98,7 +98,7 @@ func (x *exchange) appendItem(out *stock.Outcome) {
 }
 
 func (x *exchange) appendItemProblem(p *problem) {
-	x.s.metrics.problem(p.code)
+	x.s.metrics.problem(p)
 	x.out = append(x.out, `{"status":`...)
 	x.out = strconv.AppendInt(x.out, int64(rowOf(p.code).status), 10)
 	x.out = append(x.out, `,"problem":`...)

@@ -161,7 +161,7 @@ func (x *exchange) write(status int) {
 func (x *exchange) problem(p *problem) {
 	row := rowOf(p.code)
 	x.code = row.name
-	x.s.metrics.problem(p.code)
+	x.s.metrics.problem(p)
 	h := x.w.Header()
 	if seconds := retryAfter(p.code, p.detail, stock.TimeOf(x.s.cfg.Now())); seconds > 0 {
 		h["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}

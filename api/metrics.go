@@ -18,11 +18,14 @@ type metrics struct {
 	received    prometheus.Counter
 	sent        prometheus.Counter
 	panics      prometheus.Counter
+	suppressed  prometheus.Counter
 	listeners   map[string]*listenerMetrics
 	draining    prometheus.Gauge
 	reloads     *prometheus.CounterVec
 	certificate prometheus.Gauge
 	problemsVec *prometheus.CounterVec
+	// overloaded counts answers of that code by the bound they name.
+	overloaded map[string]prometheus.Counter
 }
 
 // listenerMetrics count the connections of one listener.
@@ -37,53 +40,50 @@ type listenerMetrics struct {
 // latencyBuckets reach from a refusal in memory to the longest deadline.
 var latencyBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
+// overloadBounds are the bounds that an answer may name, by their flags or settings; anything else counts as otherBound.
+var overloadBounds = []string{
+	"max-pending", "max-parked", "max_open_orders_per_sku", "wal-soft-bytes", boundMemory, boundAudit, otherBound,
+}
+
+const otherBound = "other"
+
+func named(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "holdfast", Subsystem: "api", Name: name, Help: help}
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts(named(name, help)))
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts(named(name, help)), labels)
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts(named(name, help)))
+}
+
 // newMetrics registers the metrics; bodyMemory tells how much the bodies under way take.
 func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics, error) {
-	named := func(name, help string) prometheus.Opts {
-		return prometheus.Opts{Namespace: "holdfast", Subsystem: "api", Name: name, Help: help}
-	}
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts(named(name, help)))
-	}
-	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts(named(name, help)))
-	}
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts(named("requests_total",
-			"Requests answered, by route pattern (none: no such route) and status.")), []string{"route", "status"}),
+		requests: counters("requests_total", "Requests answered, by route pattern (none: no such route) and status.", "route", "status"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "holdfast", Subsystem: "api", Name: "request_seconds",
 			Help: "Time from a request's head to its answer, by route pattern.", Buckets: latencyBuckets}, []string{"route"}),
-		problemsVec: prometheus.NewCounterVec(prometheus.CounterOpts(named("problems_total",
-			"Answers that were no acceptance, orders of a batch included, by problem code.")), []string{"code"}),
-		inFlight:  gauge("in_flight", "Requests being answered."),
-		received:  counter("received_bytes_total", "Bytes of bodies read."),
-		sent:      counter("sent_bytes_total", "Bytes of answers written, heads apart."),
-		panics:    counter("panics_total", "Requests that ran into a fault of the server and were answered internal."),
-		draining:  gauge("draining", "1 while new commands are refused because the node is going down."),
-		listeners: map[string]*listenerMetrics{},
-		reloads: prometheus.NewCounterVec(prometheus.CounterOpts(named("reloads_total",
-			"Files read again, by what (keys, certificate, audit) and result (ok, failed: the old one stays).")), []string{"what", "result"}),
-		certificate: gauge("certificate_not_after_seconds", "When the certificate in force ends, in Unix time; 0 without TLS."),
+		problemsVec: counters("problems_total", "Answers that were no acceptance, orders of a batch included, by problem code.", "code"),
+		inFlight:    gauge("in_flight", "Requests being answered."),
+		received:    counter("received_bytes_total", "Bytes of bodies read."),
+		sent:        counter("sent_bytes_total", "Bytes of answers written, heads apart."),
+		panics:      counter("panics_total", "Requests that ran into a fault of the server and were answered internal."),
+		draining:    gauge("draining", "1 while new commands are refused because the node is going down."),
+		reloads: counters("reloads_total",
+			"Files read again, by what (keys, certificate, audit) and result (ok, failed: the old one stays).", "what", "result"),
+		certificate: gauge("certificate_not_after_timestamp_seconds", "When the certificate in force ends, in Unix time; 0 without TLS."),
 	}
-	for code := range m.problems {
-		if row := &problems[code]; row.status != 0 {
-			m.problems[code] = m.problemsVec.WithLabelValues(row.name)
-		}
-	}
-	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts(named("connections", "Open connections, by listener.")), []string{"listener"})
-	refused := prometheus.NewCounterVec(prometheus.CounterOpts(named("connections_refused_total",
-		"Connections beyond the bound, answered overloaded and closed, by listener.")), []string{"listener"})
-	malformed := prometheus.NewCounterVec(prometheus.CounterOpts(named("malformed_heads_total",
-		"Requests whose head could not be read or was too long, answered in plain text, by listener.")), []string{"listener"})
-	handshakes := prometheus.NewCounterVec(prometheus.CounterOpts(named("tls_handshake_failures_total",
-		"TLS handshakes that failed or took too long, by listener.")), []string{"listener"})
-	for _, name := range []string{publicName, adminName} {
-		m.listeners[name] = &listenerMetrics{connections.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name),
-			handshakes.WithLabelValues(name)}
-	}
-	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers.")), bodyMemory)
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining,
-		connections, refused, malformed, handshakes, memory, m.reloads, m.certificate} {
+	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers (max-body-memory).")),
+		bodyMemory)
+	collectors := append(m.label(), m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining, memory, m.reloads,
+		m.certificate)
+	for _, c := range collectors {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -91,11 +91,51 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 	return m, nil
 }
 
-func (m *metrics) problem(code stock.Code) {
+// label makes the children of the vectors whose labels are known, so that an alert sees the first time one moves, and returns those vectors that
+// are not kept.
+func (m *metrics) label() []prometheus.Collector {
+	for code := range m.problems {
+		if row := &problems[code]; row.status != 0 {
+			m.problems[code] = m.problemsVec.WithLabelValues(row.name)
+		}
+	}
+	for _, what := range []string{"keys", "certificate", "audit"} {
+		m.reloads.WithLabelValues(what, "ok")
+		m.reloads.WithLabelValues(what, "failed")
+	}
+	overloaded := counters("overloaded_total", "Answers overloaded, orders of a batch included, by the bound that was reached.", "bound")
+	m.overloaded = make(map[string]prometheus.Counter, len(overloadBounds))
+	for _, bound := range overloadBounds {
+		m.overloaded[bound] = overloaded.WithLabelValues(bound)
+	}
+	open := prometheus.NewGaugeVec(prometheus.GaugeOpts(named("connections", "Open connections, by listener.")), []string{"listener"})
+	refused := counters("connections_refused_total", "Connections beyond the bound, answered overloaded and closed, by listener.", "listener")
+	malformed := counters("malformed_heads_total",
+		"Requests whose head could not be read or was too long, answered in plain text, by listener.", "listener")
+	handshakes := counters("tls_handshake_failures_total", "TLS handshakes that failed or took too long, by listener.", "listener")
+	m.listeners = make(map[string]*listenerMetrics)
+	for _, name := range []string{publicName, adminName} {
+		m.listeners[name] = &listenerMetrics{open.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name),
+			handshakes.WithLabelValues(name)}
+	}
+	return []prometheus.Collector{overloaded, open, refused, malformed, handshakes}
+}
+
+// problem counts an answer that is one.
+func (m *metrics) problem(p *problem) {
+	code := p.code
 	if int(code) >= len(m.problems) || m.problems[code] == nil {
 		code = stock.Internal
 	}
 	m.problems[code].Inc()
+	if code != stock.Overloaded {
+		return
+	}
+	c := m.overloaded[otherBound]
+	if p.detail != nil && m.overloaded[p.detail.Bound] != nil {
+		c = m.overloaded[p.detail.Bound]
+	}
+	c.Inc()
 }
 
 // routeMetrics are one route's, looked up once: finding a labelled counter costs more than counting.

@@ -88,7 +88,7 @@ func (x *exchange) notReady(checks []Check, fails func(Check) bool) {
 		}
 		return 1
 	})
-	x.s.metrics.problem(p.code)
+	x.s.metrics.problem(p)
 	b := appendProblemOpen(x.out[:0], p, x.id, true)
 	b = append(b, `,"ready":false,`...)
 	b, shown := appendChecks(b, checks, maxProblemBytes-40)

@@ -114,7 +114,7 @@ func TestCertificateRotation(t *testing.T) {
 		if serial := fresh.ConnectionState().PeerCertificates[0].SerialNumber.Int64(); serial != 2 {
 			t.Errorf("certificate %d", serial)
 		}
-		if w.counter("certificate_not_after_seconds") != float64(noon.Add(time.Hour).Unix()) {
+		if w.counter("certificate_not_after_timestamp_seconds") != float64(noon.Add(time.Hour).Unix()) {
 			t.Error("the end of the certificate is not in the metric")
 		}
 		old.Close()

@@ -355,6 +355,9 @@ func TestBodyMemoryBound(t *testing.T) {
 		if m := w.want(w.public(batching, batch), 503, "overloaded"); m["bound"] != "max-body-memory" || w.core.Calls() != 0 {
 			t.Errorf("a batch whose answer has no room: %v", m)
 		}
+		if got := w.counter("overloaded_total", "bound", "max-body-memory"); got != 2 {
+			t.Errorf("%v counted as overloaded by that bound", got)
+		}
 		slow.Close()
 		synctest.Wait()
 		if got := w.counter("body_memory_bytes"); got != 0 {

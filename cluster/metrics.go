@@ -18,6 +18,8 @@ type metrics struct {
 	leads, term, commitIndex  *prometheus.GaugeVec
 	down, outstanding         *prometheus.GaugeVec
 	snapshotIndex, snapBytes  *prometheus.GaugeVec
+	snapshotAt, snapBehind    *prometheus.GaugeVec
+	leaders                   *prometheus.CounterVec
 	proposals, bound          *prometheus.CounterVec
 	faults, logDrops          *prometheus.CounterVec
 	snapshots, peerDrops      *prometheus.CounterVec
@@ -45,6 +47,9 @@ func newMetrics() *metrics {
 		outstanding:   gauge("outstanding", "Proposals that wait for their outcome."),
 		snapshotIndex: gauge("snapshot_index", "Log index of the newest snapshot."),
 		snapBytes:     gauge("snapshot_bytes", "Size of the newest snapshot's state."),
+		snapshotAt:    gauge("snapshot_timestamp_seconds", "When the newest snapshot was taken, in Unix time; 0: not since the start."),
+		snapBehind:    gauge("snapshot_behind_bytes", "Bytes of log that the newest snapshot does not hold (snapshot-bytes)."),
+		leaders:       counter("leader_changes_total", "Times that another node, or the first one, was seen to lead the shard.", "shard"),
 		proposals:     counter("proposals_total", "Proposals by outcome.", "shard", "outcome"),
 		bound:         counter("bound_total", "Proposals refused because a bound was reached, by bound.", "shard", "bound"),
 		faults:        counter("faults_total", "Faults that took the shard's replica out of its group.", "shard"),
@@ -59,7 +64,7 @@ func newMetrics() *metrics {
 	}
 	m.registered = []prometheus.Collector{
 		m.leads, m.term, m.commitIndex, m.down, m.outstanding, m.snapshotIndex, m.snapBytes, m.proposals, m.bound, m.faults, m.logDrops,
-		m.snapshots, m.peerDrops, m.peerConns, m.snapshotSeconds, m.openSecs,
+		m.snapshots, m.peerDrops, m.peerConns, m.snapshotSeconds, m.openSecs, m.snapshotAt, m.snapBehind, m.leaders,
 	}
 	return m
 }
@@ -97,6 +102,14 @@ func (m *metrics) unregister() {
 	m.registerer = nil
 }
 
+// newest shows the newest snapshot; nil for none.
+func (m *shardMetrics) newest(s *snapshot) {
+	if s != nil {
+		m.snapshotIndex.Set(float64(s.Index))
+		m.snapBytes.Set(float64(s.stateBytes))
+	}
+}
+
 func (m *metrics) peerDropped(v verdict) { m.peerDrops.WithLabelValues(v.String()).Inc() }
 
 // raftSink takes what raft counts. Raft counts into one sink per process, so every node in this process shows the sum of all.
@@ -119,6 +132,8 @@ func useRaftSink() (prometheus.Collector, error) {
 // shardMetrics are one shard's, looked up once.
 type shardMetrics struct {
 	leads, term, commitIndex, down, outstanding, snapshotIndex, snapBytes prometheus.Gauge
+	snapshotAt, snapBehind                                                prometheus.Gauge
+	leaders                                                               prometheus.Counter
 	committed, notExecuted, unknown                                       prometheus.Counter
 	outstandingBound, entryBound                                          prometheus.Counter
 	faults, logDrops, snapshotsTaken, snapshotsFailed                     prometheus.Counter
@@ -130,6 +145,7 @@ func (m *metrics) of(shard uint32) *shardMetrics {
 		leads: m.leads.WithLabelValues(id), term: m.term.WithLabelValues(id), commitIndex: m.commitIndex.WithLabelValues(id),
 		down: m.down.WithLabelValues(id), outstanding: m.outstanding.WithLabelValues(id),
 		snapshotIndex: m.snapshotIndex.WithLabelValues(id), snapBytes: m.snapBytes.WithLabelValues(id),
+		snapshotAt: m.snapshotAt.WithLabelValues(id), snapBehind: m.snapBehind.WithLabelValues(id), leaders: m.leaders.WithLabelValues(id),
 		committed: m.proposals.WithLabelValues(id, "committed"), notExecuted: m.proposals.WithLabelValues(id, "not_executed"),
 		unknown:          m.proposals.WithLabelValues(id, "unknown"),
 		outstandingBound: m.bound.WithLabelValues(id, "outstanding"), entryBound: m.bound.WithLabelValues(id, "entry_bytes"),

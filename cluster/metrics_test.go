@@ -41,6 +41,10 @@ func TestMetricsOfANode(t *testing.T) {
 			"snapshot index": value(m.snapshotIndex) == float64(s.CommitIndex()),
 			"leads":          value(m.leads) == 1,
 			"outstanding":    value(m.outstanding) == 0,
+			"one leader":     value(m.leaders) == 1,
+			"snapshot time":  value(m.snapshotAt) > 0,
+			"snapshot bytes": value(m.snapBytes) > 0,
+			"behind":         value(m.snapBehind) == 0,
 		} {
 			if !ok {
 				t.Errorf("wrong: %s", what)
@@ -55,7 +59,10 @@ func TestMetricsOfANode(t *testing.T) {
 		if left := familiesOf(t, registry); len(left) != 0 {
 			t.Errorf("after Close: %v", left)
 		}
-		g.open(func(c *Config) { c.Registerer = registry }) // The same registry takes the next life.
+		c = g.open(func(c *Config) { c.Registerer = registry }) // The same registry takes the next life.
+		if m = c.Shard(1).metrics; value(m.snapshotIndex) == 0 || value(m.snapBytes) == 0 {
+			t.Error("after the start the newest snapshot is not shown")
+		}
 		g.close()
 	})
 }

@@ -30,6 +30,7 @@ type replica struct {
 	wg        sync.WaitGroup // watcher and snapshotter
 	halted    atomic.Bool    // leads no more, whatever raft says
 	openedAt  time.Time
+	ledBy     string     // the last leader that the watcher saw
 	mu        sync.Mutex // guards what follows
 	pending   map[*proposal]struct{}
 	refusing  bool
@@ -74,6 +75,7 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 		r.machine.Close()
 		return nil, err
 	}
+	s.metrics.newest(r.store.latest())
 	s.cluster.metrics.openSecs.Observe(since(r.openedAt))
 	return r, nil
 }

@@ -27,7 +27,7 @@ func (r *replica) snapshots() {
 		select {
 		case <-ticker.C:
 			now := time.Now()
-			if now.Before(next) || !r.due(now.Sub(last)) {
+			if due := r.due(now.Sub(last)); !due || now.Before(next) {
 				continue
 			}
 			if answer := r.take(); answer.err != nil {
@@ -53,7 +53,9 @@ func (r *replica) hasWork() bool { return r.fsm.work.Load() > r.store.index() }
 
 // due reports whether the log since the newest snapshot is large or old enough. An idle shard takes none.
 func (r *replica) due(age time.Duration) bool {
-	return r.hasWork() && (age >= r.cfg.SnapshotAge || r.log.BytesSince(r.store.index()) >= r.cfg.SnapshotBytes)
+	behind := r.log.BytesSince(r.store.index())
+	r.shard.metrics.snapBehind.Set(float64(behind))
+	return r.hasWork() && (age >= r.cfg.SnapshotAge || behind >= r.cfg.SnapshotBytes)
 }
 
 // take takes a snapshot, or returns the newest when it holds everything.
@@ -72,8 +74,9 @@ func (r *replica) take() snapshotAnswer {
 	}
 	newest := r.store.latest()
 	m.snapshotsTaken.Inc()
-	m.snapshotIndex.Set(float64(newest.Index))
-	m.snapBytes.Set(float64(newest.stateBytes))
+	m.newest(newest)
+	m.snapshotAt.SetToCurrentTime()
+	m.snapBehind.Set(0)
 	r.shard.cluster.metrics.snapshotSeconds.Observe(since(start))
 	return snapshotAnswer{index: newest.Index, bytes: newest.stateBytes}
 }

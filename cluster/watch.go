@@ -54,6 +54,10 @@ func (r *replica) look(led uint64) uint64 {
 	}
 	m.term.Set(float64(r.raft.CurrentTerm()))
 	m.commitIndex.Set(float64(r.raft.CommitIndex()))
+	if leader := r.shard.Leader(); leader != "" && leader != r.ledBy {
+		r.ledBy = leader
+		m.leaders.Inc()
+	}
 	return led
 }
 

@@ -37,6 +37,10 @@ type Status struct {
 	Err error
 	// Failing: the last attempt failed.
 	Failing bool
+
+	// For the metrics: whether there is a session, and how many attempts failed since the last that did not.
+	connected bool
+	inARow    int
 }
 
 // Open begins to flush. It returns an error when the sink must not be written (ErrForeignFile, ErrNewerSchema, ErrOtherCluster) or the

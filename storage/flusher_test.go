@@ -256,13 +256,13 @@ func TestMetricsCount(t *testing.T) {
 		settle(time.Second)
 		have := gather(t, registry)
 		for name, want := range map[string]float64{
-			"orders_total": float64(sink.written()), "batches_total": 2, "write_seconds": 2, "index": float64(m.at() - 1), "failing": 1, "backlog_full": 0,
+			"orders_total": float64(sink.written()), "batch_rows": 2, "write_seconds": 2, "index": float64(m.at() - 1), "failing": 1, "backlog_full": 0,
 		} {
 			if got := have["holdfast_storage_"+name]; got != want {
 				t.Errorf("%s is %v, want %v", name, got, want)
 			}
 		}
-		for name, least := range map[string]float64{"skus_total": 4, "lag_orders": 1, "lag_ms": 100, "failures_total": 2} {
+		for name, least := range map[string]float64{"skus_total": 4, "lag_orders": 1, "lag_seconds": .1, "failures_total": 2, "failures_in_a_row": 2, "connects_total": 1} {
 			if got := have["holdfast_storage_"+name]; got < least {
 				t.Errorf("%s is %v, want %v or more", name, got, least)
 			}

@@ -15,11 +15,11 @@ import (
 type metrics struct {
 	status func() []Status
 
-	index, lagOrders, lagMS, failing, backlogFull *prometheus.Desc
+	index, lagOrders, lagSeconds, failing, backlogFull, sessions, failed *prometheus.Desc
 
-	orders, skus, batches prometheus.Counter
-	failures              *prometheus.CounterVec
-	seconds               prometheus.Histogram
+	orders, skus, connects prometheus.Counter
+	failures               *prometheus.CounterVec
+	seconds, rows          prometheus.Histogram
 }
 
 var _ prometheus.Collector = (*metrics)(nil)
@@ -31,23 +31,34 @@ func newMetrics(status func() []Status) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "holdfast_storage_" + name, Help: help})
 	}
-	return &metrics{
+	m := &metrics{
 		status:      status,
 		index:       desc("index", "Log index up to which the sink has everything."),
 		lagOrders:   desc("lag_orders", "Changed orders that wait to be flushed, counted up to the bound."),
-		lagMS:       desc("lag_ms", "Milliseconds that the oldest change has waited to be flushed."),
+		lagSeconds:  desc("lag_seconds", "How long the oldest change has waited to be flushed."),
 		failing:     desc("failing", "1 while the last attempt to flush failed."),
-		backlogFull: desc("backlog_full", "1 while more waits to be flushed than the bounds allow; selling goes on."),
+		backlogFull: desc("backlog_full", "1 while more waits to be flushed than the bounds allow (flush-backlog, or a minute); selling goes on."),
+		sessions:    desc("sessions", "1 while the shard has a session with the sink."),
+		failed:      desc("failures_in_a_row", "Attempts that failed since the last one that did not; the pause between them doubles up to 2 s."),
 		orders:      counter("orders_total", "Order rows written, or found newer in the sink."),
 		skus:        counter("skus_total", "SKU rows written, or found newer in the sink."),
-		batches:     counter("batches_total", "Transactions committed."),
+		connects:    counter("connects_total", "Sessions opened."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_storage_failures_total", Help: "Attempts to flush that failed, by reason.",
 		}, []string{"reason"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "holdfast_storage_write_seconds", Help: "Time one transaction took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+			Name: "holdfast_storage_write_seconds", Help: "Time one transaction took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}),
+		rows: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "holdfast_storage_batch_rows", Help: "Rows one transaction wrote.", Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}),
 	}
+	// All are there from the start, so that an alert sees the first time one moves.
+	m.failures.WithLabelValues(otherReason)
+	for _, r := range reasons {
+		m.failures.WithLabelValues(r.name)
+	}
+	return m
 }
 
 func (m *metrics) register(r prometheus.Registerer) error {
@@ -69,34 +80,39 @@ func (m *metrics) unregister(r prometheus.Registerer) {
 func (m *metrics) wrote(orders, skus int, took time.Duration) {
 	m.orders.Add(float64(orders))
 	m.skus.Add(float64(skus))
-	m.batches.Inc()
+	m.rows.Observe(float64(orders + skus))
 	m.seconds.Observe(took.Seconds())
 }
 
-func (m *metrics) failed(err error) { m.failures.WithLabelValues(reason(err)).Inc() }
+func (m *metrics) failure(err error) { m.failures.WithLabelValues(reason(err)).Inc() }
+
+// reasons are why an attempt may fail, in the order they are looked for.
+var reasons = []struct {
+	is   error
+	name string
+}{
+	{ErrStaleTerm, "stale_term"}, {ErrCursorMoved, "cursor_moved"}, {ErrSinkGone, "sink_gone"}, {ErrForeignFile, "foreign_file"},
+	{ErrNewerSchema, "newer_schema"}, {ErrOtherCluster, "other_cluster"}, {context.Canceled, "stopped"},
+}
+
+const otherReason = "other"
 
 func reason(err error) string {
-	for _, r := range []struct {
-		is   error
-		name string
-	}{
-		{ErrStaleTerm, "stale_term"}, {ErrCursorMoved, "cursor_moved"}, {ErrSinkGone, "sink_gone"}, {ErrForeignFile, "foreign_file"},
-		{ErrNewerSchema, "newer_schema"}, {ErrOtherCluster, "other_cluster"}, {context.Canceled, "stopped"},
-	} {
+	for _, r := range reasons {
 		if errors.Is(err, r.is) {
 			return r.name
 		}
 	}
-	return "other"
+	return otherReason
 }
 
 func (m *metrics) parts() []prometheus.Collector {
-	return []prometheus.Collector{m.orders, m.skus, m.batches, m.failures, m.seconds}
+	return []prometheus.Collector{m.orders, m.skus, m.connects, m.failures, m.seconds, m.rows}
 }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagMS, m.failing, m.backlogFull} {
+	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagSeconds, m.failing, m.backlogFull, m.sessions, m.failed} {
 		to <- d
 	}
 	for _, p := range m.parts() {
@@ -113,9 +129,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(m.index, float64(s.Index))
 		gauge(m.lagOrders, float64(s.LagOrders))
-		gauge(m.lagMS, float64(s.LagMS))
+		gauge(m.lagSeconds, float64(s.LagMS)/1000)
 		gauge(m.failing, float64(flag(s.Err != nil)))
 		gauge(m.backlogFull, float64(flag(errors.Is(s.Err, ErrBacklog))))
+		gauge(m.sessions, float64(flag(s.connected)))
+		gauge(m.failed, float64(s.inARow))
 	}
 	for _, p := range m.parts() {
 		p.Collect(to)

@@ -148,6 +148,7 @@ func (f *shardFlusher) connect(ctx context.Context) error {
 		return err
 	}
 	f.session, f.known = session, true
+	f.metrics.connects.Inc()
 	f.backlog.restart(index)
 	f.flushed(index)
 	return nil
@@ -204,12 +205,18 @@ func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
 		f.cfg.Logger.Warn("storage: cannot flush, trying again", "shard", f.shard.ID, "sink", f.sink.Name(), "index", f.index, "error", err)
 	}
 	if err != nil {
-		f.metrics.failed(err)
+		f.metrics.failure(err)
 		f.measure(ctx)
 	} else if p == behind && f.cfg.Now().Sub(f.measured) >= time.Second {
 		f.measure(ctx)
 	}
-	f.publish(func(s *Status) { s.Err = err })
+	f.publish(func(s *Status) {
+		if s.Err = err; err != nil {
+			s.inARow++
+		} else {
+			s.inARow = 0
+		}
+	})
 }
 
 // publish lets the status show where the loop is.
@@ -217,6 +224,7 @@ func (f *shardFlusher) publish(change func(*Status)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.status.Index, f.status.LagOrders, f.oldest = f.index, f.backlog.orders, f.backlog.oldest
+	f.status.connected = f.session != nil
 	change(&f.status)
 }
 
