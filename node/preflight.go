@@ -6,12 +6,6 @@ import (
 	"path/filepath"
 )
 
-// CheckConfig returns what Open would refuse about a configuration before it touches anything; the error wraps ErrConfig.
-func CheckConfig(cfg Config) error {
-	cfg = cfg.withDefaults()
-	return cfg.check()
-}
-
 // Identity is whose a data directory is.
 type Identity struct {
 	// NodeID names the node, ClusterID its cluster in hex.

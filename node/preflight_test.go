@@ -10,21 +10,19 @@ import (
 	"testing"
 )
 
-// What CheckConfig and CheckDataDir refuse is what Open refuses, in the same words, and they change nothing.
+// What CheckDataDir refuses is what Open refuses, in the same words, and it changes nothing.
 func TestPreflight(t *testing.T) {
 	const identity = `{"format":1,"node_id":"n2","cluster_id":"00112233445566778899aabbccddeeff","shards":4}`
 	for name, c := range map[string]struct {
 		prepare func(dir string) error
-		change  func(*Config)
 		want    error
 	}{
-		"missing":      {func(dir string) error { return os.Remove(dir) }, nil, nil},
-		"empty":        {nil, nil, nil},
-		"another node": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte(identity), 0o600) }, nil, ErrDataDir},
-		"damaged":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte("{"), 0o600) }, nil, ErrDataDir},
-		"not ours":     {func(dir string) error { return os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o600) }, nil, ErrDataDir},
-		"a file":       {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) }, nil, ErrDataDir},
-		"unguarded":    {nil, func(c *Config) { c.HTTP = ":0" }, ErrConfig},
+		"missing":      {func(dir string) error { return os.Remove(dir) }, nil},
+		"empty":        {nil, nil},
+		"another node": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte(identity), 0o600) }, ErrDataDir},
+		"damaged":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte("{"), 0o600) }, ErrDataDir},
+		"not ours":     {func(dir string) error { return os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o600) }, ErrDataDir},
+		"a file":       {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) }, ErrDataDir},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -37,12 +35,8 @@ func TestPreflight(t *testing.T) {
 				}
 			}
 			cfg := config(dir)
-			if c.change != nil {
-				c.change(&cfg)
-			}
 			before, _ := os.ReadDir(filepath.Dir(dir))
-			_, dirErr := CheckDataDir(cfg)
-			err := errors.Join(CheckConfig(cfg), dirErr)
+			_, err := CheckDataDir(cfg)
 			if after, _ := os.ReadDir(filepath.Dir(dir)); len(after) != len(before) {
 				t.Error("it made something")
 			}
