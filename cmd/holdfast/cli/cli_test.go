@@ -94,7 +94,7 @@ func TestEnvironment(t *testing.T) {
 		"unknown":               {[]string{"HOLDFAST_NODE=n7"}, []string{"version"}, ExitUsage, "HOLDFAST_NODE: no command has a flag --node"},
 		"wrong case":            {[]string{"HOLDFAST_node_id=n7"}, []string{"version"}, ExitUsage, "HOLDFAST_node_id"},
 		"no help by variable":   {[]string{"HOLDFAST_HELP=true"}, []string{"version"}, ExitUsage, "HOLDFAST_HELP"},
-		"a value that is none":  {[]string{"HOLDFAST_SHARDS=many"}, []string{"serve"}, ExitUsage, `HOLDFAST_SHARDS="many"`},
+		"a value that is none":  {[]string{"HOLDFAST_SHARDS=many"}, []string{"serve"}, ExitUsage, `HOLDFAST_SHARDS: "many": a whole number is wanted`},
 		"a value out of bounds": {[]string{"HOLDFAST_SHARDS=0"}, []string{"serve"}, ExitUsage, "--shards"},
 	} {
 		t.Run(name, func(t *testing.T) {

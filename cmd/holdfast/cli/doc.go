@@ -2,13 +2,16 @@
 //
 // It promises: results go to standard output and everything else to standard error; every command's help starts with an example; -o json prints
 // what the API answered, -o table the same for people, without colour; the exit codes are those of exit.go; a flag beats its environment
-// variable, which beats the default, and a HOLDFAST_ variable that is no flag's is refused.
+// variable, which beats the file of settings, which beats the default, and a HOLDFAST_ variable that is no flag's is refused.
 //
 // It assumes a process of its own: serve and demo listen to signals.
 //
 //	root.go          Run, and the tree of commands
 //	exit.go          exit codes
 //	env.go           environment variables
+//	settings.go      the settings of a node, and where commands get the values of their flags
+//	config.go        showing and checking settings
+//	completion.go    what a shell offers
 //	output.go        tables and JSON
 //	remote.go        how a node is reached
 //	credentials.go   the API key of a call, and whom it trusts

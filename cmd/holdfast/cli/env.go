@@ -5,40 +5,32 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"holdfast/cmd/holdfast/config"
 )
 
-const envPrefix = "HOLDFAST_"
+const envPrefix = config.Prefix
 
-// fromEnvironment sets every flag that was not given from its variable: HOLDFAST_NODE_ID for --node-id. A variable that belongs to no flag of
-// any command is refused: a misspelt setting that does nothing is worse than none. HOLDFAST_API_KEY alone has no flag: a key is not an argument.
-func fromEnvironment(cmd *cobra.Command, env []string) error {
-	known := flagNames(cmd.Root(), make(map[string]bool))
+// checkVariables refuses a HOLDFAST_ variable that belongs to no flag of any command: a misspelt setting that does nothing is worse than none.
+// HOLDFAST_API_KEY alone has no flag: a key is not an argument.
+func checkVariables(root *cobra.Command, env []string) error {
+	known := flagNames(root, make(map[string]bool))
 	for _, entry := range env {
-		variable, value, _ := strings.Cut(entry, "=")
+		variable, _, _ := strings.Cut(entry, "=")
 		if !strings.HasPrefix(variable, envPrefix) || variable == keyVariable {
 			continue
 		}
-		name := flagOf(variable)
-		if !known[name] || variableOf(name) != variable {
-			return usagef("%s: no command has a flag --%s", variable, name)
-		}
-		flag := cmd.Flags().Lookup(name)
-		if flag == nil || flag.Changed {
+		name := config.FlagOf(variable)
+		if known[name] && config.Variable(name) == variable {
 			continue
 		}
-		if err := cmd.Flags().Set(name, value); err != nil {
-			return usagef("%s=%q: %w", variable, value, err)
+		meant := ""
+		if near := config.Near(variable, flagList(known)); near != "" {
+			meant = "; did you mean " + config.Variable(near) + "?"
 		}
+		return usagef("%s: no command has a flag --%s%s", variable, name, meant)
 	}
 	return nil
-}
-
-func variableOf(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-func flagOf(variable string) string {
-	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, envPrefix), "_", "-"))
 }
 
 // flagNames collects the long names of a command's flags and of all below it, help apart.
@@ -50,4 +42,14 @@ func flagNames(cmd *cobra.Command, into map[string]bool) map[string]bool {
 		flagNames(below, into)
 	}
 	return into
+}
+
+func flagList(known map[string]bool) []string {
+	var names []string
+	for name, yes := range known {
+		if yes {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"holdfast/cmd/holdfast/config"
 )
 
 // Process is what a command sees of the process it runs in.
@@ -21,6 +23,8 @@ type Process struct {
 type app struct {
 	Process
 	output string
+	// settings are the values of the flags of the command, with their origins.
+	settings map[string]config.Setting
 	// began: flags, arguments and environment were sound, and the command ran.
 	began bool
 }
@@ -57,14 +61,22 @@ func (a *app) root() *cobra.Command {
 		PersistentPreRunE: a.prepare,
 	}
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.keysCommand(), a.versionCommand())
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.keysCommand(), a.versionCommand(),
+		a.configCommand(), a.completionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true // ours has examples, and the shells that we say we know
+	if asksToComplete(a.Args) {
+		completions(root)
+	}
 	exampleFirst(root)
 	return root
 }
 
 // prepare runs after flags and arguments were parsed and before every command.
 func (a *app) prepare(cmd *cobra.Command, _ []string) error {
-	if err := fromEnvironment(cmd, a.Env); err != nil {
+	if completing(cmd) {
+		return nil
+	}
+	if err := a.settle(cmd); err != nil {
 		return err
 	}
 	if a.output != "table" && a.output != "json" {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,14 +20,17 @@ type service struct {
 }
 
 func (a *app) serveCommand() *cobra.Command {
-	s := &service{Config: node.DefaultConfig()}
+	var s *service
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run a node", Args: exactly(),
 		Example: `  holdfast serve
+  holdfast serve --config /etc/holdfast/holdfast.yaml
   holdfast serve --data-dir /var/lib/holdfast --http 127.0.0.1:9080 --log-format json`,
 		Long: "Run a node. When it can serve it prints one line of JSON with its addresses; everything else goes to standard error. SIGTERM and SIGINT\n" +
-			"drain it; a second one ends it at once. SIGHUP reads the files of keys and certificate again. The same command line starts it again.\n" +
-			"Exit code 1: a port or the data directory cannot be used; 2: flags; 4: the log or a snapshot is corrupt, or the disk failed or stalled.",
+			"drain it; a second one ends it at once. SIGHUP reads the files of keys and certificate again; other settings take a restart. The same\n" +
+			"command line starts it again. A flag beats its variable (HOLDFAST_NODE_ID of --node-id), which beats the file of --config.\n" +
+			"Exit code 1: a port or the data directory cannot be used; 2: flags, environment or file of settings; 4: the log or a snapshot is corrupt,\n" +
+			"or the disk failed or stalled.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.check(); err != nil {
 				return err
@@ -39,10 +44,7 @@ func (a *app) serveCommand() *cobra.Command {
 			return a.serve(cmd.Context(), s)
 		},
 	}
-	s.flags(cmd)
-	accessFlags(cmd, &s.Config)
-	boundFlags(cmd, &s.Config)
-	s.logging.flags(cmd)
+	s = serviceFlags(cmd)
 	return cmd
 }
 
@@ -64,7 +66,7 @@ func (s *service) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.drainTimeout, "drain-timeout", 20*time.Second, "how long an orderly end may take")
 }
 
-// check refuses what is wrong before anything is opened; node refuses the rest.
+// check refuses what is wrong before anything is opened, as serve and config check do.
 func (s *service) check() error {
 	switch {
 	case s.Refusals == "fast":
@@ -84,5 +86,22 @@ func (s *service) check() error {
 	if err := checkAccess(&s.Access); err != nil {
 		return err
 	}
-	return checkBounds(&s.Config)
+	if err := checkBounds(&s.Config); err != nil {
+		return err
+	}
+	if _, err := s.logger(io.Discard); err != nil {
+		return err
+	}
+	return refused(s.Config.Check())
+}
+
+// refused gives what a node says of its configuration its exit code and, where there is one, the way out.
+func refused(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, api.ErrNotLoopback):
+		return usagef("%w; --insecure allows it", err)
+	}
+	return exitWith(node.ExitCode(err), err)
 }

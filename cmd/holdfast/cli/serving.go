@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"holdfast/api"
 	"holdfast/cmd/holdfast/child"
 	"holdfast/node"
 )
@@ -27,11 +26,8 @@ func (a *app) serve(ctx context.Context, s *service) (err error) {
 	signal.Notify(a.hangupsTo(s, signals, hangups), syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	n, err := open(ctx, s.Config, signals)
-	if errors.Is(err, api.ErrNotLoopback) {
-		return usagef("%w; --insecure allows it", err)
-	}
 	if err != nil {
-		return exitWith(node.ExitCode(err), err)
+		return refused(err)
 	}
 	if n == nil {
 		return nil
