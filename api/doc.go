@@ -8,6 +8,7 @@
 // server_time, Retry-After and metrics.
 //
 // Files: core.go (what is asked of the core), config.go and server.go (listeners, drain, shutdown), listen.go (addresses, connection bound),
+// connection.go (one connection), waiting.go (those that wait, and who goes first),
 // secure.go (TLS), authorise.go (who may call, and the audit), reload.go (files read again),
 // route.go (paths and methods), exchange.go (one request and its answer), header.go, body.go, scan.go, decode.go and decode_sku.go (strict
 // input), shape.go (what a body may hold), orders.go, batch.go, outcomes.go, availability.go, skus.go, ops.go (the calls), codes.go, members.go and problem.go (what is not an

@@ -1,15 +1,15 @@
 package api
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
-	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"holdfast/stock"
@@ -35,13 +35,16 @@ func CheckListenAddr(addr string, guarded bool) error {
 	return nil
 }
 
-// boundedListener lets at most max connections be open. One more gets a 503 at once, which costs less than a connection and tells the caller
-// more than a full backlog would.
+// boundedListener lets at most max connections be open. One more takes the place of the one that has waited longest for a request, so that those who
+// only wait cannot lock out those who buy; when nobody has waited for long it gets a 503 at once, which costs less than a connection and tells the
+// caller more than a full backlog would.
 type boundedListener struct {
 	net.Listener
 	open    atomic.Int64
 	max     int64
+	waiting waiting
 	metrics *listenerMetrics
+	logger  *slog.Logger
 	// full is the answer to one connection too many.
 	full []byte
 	// tls is nil for a listener without; a write of its handshake may take as long as patience.
@@ -49,17 +52,18 @@ type boundedListener struct {
 	patience time.Duration
 }
 
-func newBoundedListener(l net.Listener, most int, bound string, m *listenerMetrics) *boundedListener {
-	return &boundedListener{Listener: l, max: int64(most), metrics: m, full: tooManyConns(bound)}
+func newBoundedListener(l net.Listener, most int, bound string, m *listenerMetrics, logger *slog.Logger) *boundedListener {
+	return &boundedListener{Listener: l, max: int64(most), metrics: m, logger: logger, full: tooManyConns(bound)}
 }
 
+// Accept returns the next connection that has a place.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err
+			return nil, l.failed(err)
 		}
-		if l.open.Add(1) <= l.max {
+		if l.open.Add(1) <= l.max || l.evict(time.Now().Add(-evictableAfter)) {
 			l.metrics.open.Inc()
 			return &boundedConn{Conn: l.secured(c), of: l}, nil
 		}
@@ -67,6 +71,21 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		l.metrics.refused.Inc()
 		l.turnAway(c)
 	}
+}
+
+// failed counts a connection that could not be accepted. When the process has no file descriptor left, the connection that waits longest gives up its
+// own; net/http tries again after a pause.
+func (l *boundedListener) failed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	l.metrics.failed.Inc()
+	evicted := false
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		evicted = l.evict(time.Now())
+	}
+	l.logger.Warn("a connection cannot be accepted", "error", err, "open", l.open.Load(), "evicted", evicted)
+	return err
 }
 
 // tooManyConns is a whole answer: nobody has read the request it answers.
@@ -84,39 +103,4 @@ func (l *boundedListener) turnAway(c net.Conn) {
 		_, _ = c.Write(l.full)
 	}
 	_ = c.Close()
-}
-
-// boundedConn gives its place back once, however often it is closed.
-type boundedConn struct {
-	net.Conn
-	once sync.Once
-	of   *boundedListener
-}
-
-func (c *boundedConn) Close() error {
-	c.once.Do(func() {
-		c.of.open.Add(-1)
-		c.of.metrics.open.Dec()
-	})
-	return c.Conn.Close()
-}
-
-// ownAnswer follows the status line of an answer that net/http gives by itself, to a head it cannot read; no answer of ours looks like it.
-var ownAnswer = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
-
-// Write counts the answers that no handler sees, for no bad input may go uncounted.
-func (c *boundedConn) Write(b []byte) (int, error) {
-	const status = len("HTTP/1.1 ")
-	if len(b) > status && (b[status] == '4' || b[status] == '5') && bytes.Contains(b[:min(len(b), 160)], ownAnswer) {
-		c.of.metrics.malformed.Inc()
-	}
-	return c.Conn.Write(b)
-}
-
-// CloseWrite lets net/http end its side first, so that a caller still sending gets to read the answer.
-func (c *boundedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
 }

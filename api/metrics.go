@@ -35,6 +35,9 @@ type listenerMetrics struct {
 	malformed prometheus.Counter
 	// handshakes counts those of TLS that failed.
 	handshakes prometheus.Counter
+	// failed counts connections that could not be accepted; slow, idle, unread and evicted those that the server ended.
+	failed                      prometheus.Counter
+	slow, idle, unread, evicted prometheus.Counter
 }
 
 // latencyBuckets reach from a refusal in memory to the longest deadline.
@@ -113,12 +116,17 @@ func (m *metrics) label() []prometheus.Collector {
 	malformed := counters("malformed_heads_total",
 		"Requests whose head could not be read or was too long, answered in plain text, by listener.", "listener")
 	handshakes := counters("tls_handshake_failures_total", "TLS handshakes that failed or took too long, by listener.", "listener")
+	failed := counters("accept_failures_total",
+		"Failures to accept a connection, as when the process has no file descriptor left, by listener.", "listener")
+	ended := counters("connections_ended_total", "Connections that the server ended, by listener and reason (slow_head, idle, unread: the caller "+
+		"did not take its answer, evicted: it waited longest when another needed its place).", "listener", "reason")
 	m.listeners = make(map[string]*listenerMetrics)
 	for _, name := range []string{publicName, adminName} {
 		m.listeners[name] = &listenerMetrics{open.WithLabelValues(name), refused.WithLabelValues(name), malformed.WithLabelValues(name),
-			handshakes.WithLabelValues(name)}
+			handshakes.WithLabelValues(name), failed.WithLabelValues(name), ended.WithLabelValues(name, "slow_head"),
+			ended.WithLabelValues(name, "idle"), ended.WithLabelValues(name, "unread"), ended.WithLabelValues(name, "evicted")}
 	}
-	return []prometheus.Collector{overloaded, open, refused, malformed, handshakes}
+	return []prometheus.Collector{overloaded, open, refused, malformed, handshakes, failed, ended}
 }
 
 // problem counts an answer that is one.

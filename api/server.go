@@ -64,8 +64,16 @@ func (s *Server) newHTTPServer(handler http.Handler) *http.Server {
 		IdleTimeout:                  s.cfg.IdleTimeout,
 		MaxHeaderBytes:               MaxHeaderBytes,
 		Protocols:                    protocols,
+		ConnState:                    connState,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// connState tells a connection what net/http says of it.
+func connState(c net.Conn, state http.ConnState) {
+	if bounded, ok := c.(*boundedConn); ok {
+		bounded.turn(state)
 	}
 }
 
@@ -78,8 +86,8 @@ func (s *Server) Admin() http.Handler { return s.admin }
 // Serve answers on both listeners and closes them. It returns nil after Shutdown, and otherwise when one of them fails, having shut the other.
 func (s *Server) Serve(public, admin net.Listener) error {
 	listeners := []*boundedListener{
-		newBoundedListener(public, s.cfg.MaxConns, boundConns, s.metrics.listeners[publicName]),
-		newBoundedListener(admin, s.cfg.MaxAdminConns, boundAdminConns, s.metrics.listeners[adminName]),
+		newBoundedListener(public, s.cfg.MaxConns, boundConns, s.metrics.listeners[publicName], s.cfg.Logger),
+		newBoundedListener(admin, s.cfg.MaxAdminConns, boundAdminConns, s.metrics.listeners[adminName], s.cfg.Logger),
 	}
 	if s.cfg.Certificate != nil {
 		for _, l := range listeners {

@@ -135,56 +135,6 @@ func rawOrder(key string) string {
 	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", strings.Replace(orderHead, "Key: k", "Key: "+key, 1), len(orderText), orderText)
 }
 
-// What only a connection shows: the rows of bad input below the handler.
-func TestBadInputOnTheWire(t *testing.T) {
-	for _, row := range []struct {
-		name, text string
-		status     int
-		code       string // "" for what net/http refuses itself, in plain text
-	}{
-		{"chunked", orderHead + "Transfer-Encoding: chunked\r\n\r\n1b\r\n" + orderText + "\r\n0\r\n\r\n", 411, "length_required"},
-		{"chunked and a length",
-			orderHead + "Content-Length: 27\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n" + orderText + "\r\n0\r\n\r\n", 411, "length_required"},
-		{"chunked to no route", "POST /v1/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 404, "route_not_found"},
-		{"two lengths", orderHead + "Content-Length: 27\r\nContent-Length: 28\r\n\r\n" + orderText, 400, ""},
-		{"no length", orderHead + "\r\n", 400, "malformed_json"},
-		{"a negative length", orderHead + "Content-Length: -1\r\n\r\n", 400, ""},
-		{"too long a head", orderHead + "X-Pad: " + long(MaxHeaderBytes+5000) + "\r\n\r\n", 431, ""},
-		{"another transfer encoding", orderHead + "Transfer-Encoding: gzip\r\n\r\n", 501, ""},
-		{"another HTTP", "GET /livez HTTP/3.0\r\nHost: h\r\n\r\n", 505, ""},
-		{"no HTTP", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, ""},
-		{"no host", "GET /livez HTTP/1.1\r\n\r\n", 400, ""},
-		{"a broken escape", "GET /v1/skus/%zz/availability HTTP/1.1\r\nHost: h\r\n\r\n", 400, ""},
-		{"the whole server", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_path"},
-		{"a proxy's target", "GET http://other/v1/../x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_path"},
-		{"connect", "CONNECT other:80 HTTP/1.1\r\nHost: other:80\r\n\r\n", 400, "bad_path"},
-		{"dots", "GET /v1/orders/../orders HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_path"},
-		{"too large a body", orderHead + "Content-Length: 65537\r\n\r\n" + orderText, 413, "body_too_large"},
-		{"far too large a body", orderHead + "Content-Length: 9223372036854775807\r\n\r\n" + orderText, 413, "body_too_large"},
-		{"waiting for leave to send too much", orderHead + "Expect: 100-continue\r\nContent-Length: 65537\r\n\r\n", 413, "body_too_large"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			onWire(t, func(w *wire) {
-				r, body := w.send(t, 0, row.text)
-				if r.StatusCode != row.status {
-					t.Fatalf("status %d, want %d: %s", r.StatusCode, row.status, body)
-				}
-				problem := r.Header.Get("Content-Type") == "application/problem+json"
-				if problem != (row.code != "") || !strings.Contains(body, `"code":"`+row.code) && problem {
-					t.Errorf("%s %s", r.Header.Get("Content-Type"), body)
-				}
-				if w.core.Calls() != 0 {
-					t.Error("the core was asked")
-				}
-				if w.counter("malformed_heads_total", "listener", "public")+w.counter("problems_total") != 1 {
-					t.Error("no counter moved, or two")
-				}
-				w.alive(t)
-			})
-		})
-	}
-}
-
 // alive places an order over a connection of its own.
 func (w *wire) alive(t *testing.T) {
 	t.Helper()
@@ -227,23 +177,6 @@ func TestSlowBody(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestSlowHead(t *testing.T) {
-	onWire(t, func(w *wire) {
-		c := w.publicAt.dial(t)
-		began := time.Now()
-		if _, err := io.WriteString(c, "POST /v1/orders HTTP/1.1\r\nHost:"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadAll(c); err != nil {
-			t.Errorf("the server does not hang up: %v", err)
-		}
-		if took := time.Since(began); took > DefaultHeaderTimeout+time.Second {
-			t.Errorf("after %v", took)
-		}
-		c.Close()
-	})
 }
 
 // The deadline of the body ends with the body: a request may wait for its outcome far longer.
