@@ -94,6 +94,9 @@ func (m *memory) forget(now Time) {
 	m.list = m.list[n:]
 }
 
+// atLeast reports whether n outcomes or more are remembered and the next command cannot forget any.
+func (m *memory) atLeast(n int, now Time) bool { return len(m.list) >= n && m.list[0].Until > now }
+
 // restore takes a list from a snapshot.
 func (m *memory) restore(list []*remembered) error {
 	for _, r := range list {

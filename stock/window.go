@@ -12,6 +12,9 @@ type Window struct {
 	parked []*Flight
 	// MaxParked bounds parked; 0 means DefaultMaxParked.
 	MaxParked int
+	// MaxRemembered bounds the outcomes that the ledger must remember until a deadline; 0 means DefaultMaxRemembered. What is in flight when it is
+	// reached comes on top.
+	MaxRemembered int
 }
 
 // DefaultMaxParked is how many orders of one SKU may be parked.
@@ -19,6 +22,9 @@ const DefaultMaxParked = 65536
 
 // round is nothing but an identity.
 type round struct{ _ byte }
+
+// DefaultMaxRemembered is how many outcomes of one SKU may be remembered until their deadlines, at about 240 bytes each.
+const DefaultMaxRemembered = 65536
 
 // Flight is a request under way.
 type Flight struct {
@@ -100,7 +106,7 @@ func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Actio
 	}
 	// A command that may have another copy under way is refused only through the log (rule R4).
 	if c.Retry {
-		return Propose, Outcome{}
+		return w.admitRetry(l, clock, c)
 	}
 	out := l.forbidden(c, clock)
 	switch {
@@ -123,6 +129,26 @@ func (w *Window) admitPlace(l *Ledger, clock Time, c *Place, behind bool) (Actio
 	}
 	return Propose, Outcome{}
 }
+
+// admitRetry proposes an order that may have another copy under way: the log alone refuses it, and remembers that (rule R4). While no more can be
+// remembered, one that the applied state would refuse is told to come again; its other copies stay as undecided as they are.
+func (w *Window) admitRetry(l *Ledger, clock Time, c *Place) (Action, Outcome) {
+	if w.memoryFull(l, clock) && (l.forbidden(c, clock).Code != 0 || l.blocked(c, inFlight{}) != 0) {
+		return Answer, tooManyRemembered()
+	}
+	return Propose, Outcome{}
+}
+
+// memoryFull reports whether the ledger remembers as much as it may. One that can forget something does so with the next command.
+func (w *Window) memoryFull(l *Ledger, clock Time) bool {
+	limit := w.MaxRemembered
+	if limit <= 0 {
+		limit = DefaultMaxRemembered
+	}
+	return l.memory.atLeast(limit, clock)
+}
+
+func tooManyRemembered() Outcome { return refuseWith(Overloaded, Detail{Bound: "max-remembered"}) }
 
 // full reports whether no more orders may be parked.
 func (w *Window) full() bool {
@@ -180,10 +206,17 @@ func (w *Window) admitOther(l *Ledger, clock Time, f *Flight, c Command) (Action
 	switch c := c.(type) {
 	case *Confirm:
 		if r := l.order(c.Order); r.state == StateOpen {
+			if l.short(r.qty, 0) != 0 && w.memoryFull(l, clock) {
+				return Answer, tooManyRemembered()
+			}
 			f.units = r.qty
 		}
 	case *Adjust:
 		f.units = max(0, -max(c.Delta, -MaxStock))
+	case *Create, *Update, *Freeze:
+		if w.memoryFull(l, clock) {
+			return Answer, tooManyRemembered()
+		}
 	}
 	w.count(f)
 	return Propose, Outcome{}
@@ -279,7 +312,7 @@ func (w *Window) Parked() int { return len(w.parked) }
 // Invariant: nothing outstanding means that nothing is in flight and nothing parked (rule R11).
 func (w *Window) Clear() (parked []*Flight) {
 	parked = w.parked
-	*w = Window{MaxParked: w.MaxParked}
+	*w = Window{MaxParked: w.MaxParked, MaxRemembered: w.MaxRemembered}
 	return parked
 }
 

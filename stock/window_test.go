@@ -451,3 +451,67 @@ func (m *windowModel) check() {
 		m.rt.Fatal("idle with something under way, or not with nothing")
 	}
 }
+
+// What must be remembered until its deadline is bounded: when no more can be, only what the applied state accepts goes on, until something is over.
+func TestWindowBoundsWhatIsRemembered(t *testing.T) {
+	d := newLeader(t, tea(ModeOnPayment, 1), DefaultSettings())
+	d.w.MaxRemembered = 20
+	open := d.apply(buy("a", "open", 1)).Order
+	retried := func(key string, qty int64, deadline Time) *Place {
+		p := buy("b", key, qty)
+		p.Retry, p.Deadline = true, deadline
+		return p
+	}
+	full := func(r Request) {
+		t.Helper()
+		if _, action, out := d.admit(r); action != Answer || out.Code != Overloaded || out.Detail.Bound != "max-remembered" {
+			t.Fatalf("%T: action %d, %v %+v", r, action, out.Code, out.Detail)
+		}
+	}
+	before := len(d.l.memory.list)
+	for i := before; i < 20; i++ {
+		d.want(retried(fmt.Sprint("k", i), 2, 2000), Propose, 0)
+		if out, _ := d.decide(); out.Code != InsufficientStock {
+			t.Fatal(out.Code)
+		}
+	}
+	full(retried("more", 2, 2000))
+	full(retried("k5", 2, 3000)) // remembered for longer would be one more
+	d.want(retried("k5", 2, 2000), Answer, InsufficientStock)
+	full(&Freeze{Meta: Meta{Key: "f", Deadline: 2000}, SKU: "tea"})
+	d.want(retried("fits", 1, 2000), Propose, 0)
+	if out, _ := d.decide(); out.Code != OK {
+		t.Fatal(out.Code)
+	}
+	pay := func(id string) *Confirm {
+		return &Confirm{Meta: Meta{Key: id, Deadline: 2000}, Order: open.ID, PaymentID: id}
+	}
+	d.want(&Cancel{Meta: Meta{Key: "c"}, Order: d.apply(buy("c", "gone", 1)).Order.ID}, Propose, 0)
+	d.decide()
+	d.apply(&Adjust{Meta: Meta{Key: "none left"}, SKU: "tea", Delta: -1})
+	full(pay("p1"))
+	d.clock = 2000 // all is over, and the next command forgets it
+	again := retried("more", 2, 3000)
+	d.want(again, Propose, 0)
+	d.decide()
+	if n := len(d.l.memory.list); n != 1 {
+		t.Errorf("%d outcomes are remembered", n)
+	}
+}
+
+// What one remembered refusal costs, to size the bound.
+func BenchmarkRemembered(b *testing.B) {
+	d := newLeader(b, tea(ModeHold, 0), DefaultSettings())
+	before := heap()
+	n := 0
+	for b.Loop() {
+		n++
+		p := buy("user", fmt.Sprintf("a-key-of-thirty-six-bytes-%010d", n), 1)
+		p.Retry, p.Deadline = true, 1<<40
+		d.apply(p)
+	}
+	b.ReportMetric(float64(heap()-before)/float64(n), "B/outcome")
+	if len(d.l.memory.list) < n {
+		b.Fatalf("%d of %d are remembered", len(d.l.memory.list), n)
+	}
+}
