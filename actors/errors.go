@@ -9,6 +9,8 @@ var (
 	ErrPanic = errors.New("actors: an actor panicked")
 	// ErrClosed is returned when a replica is asked after Close.
 	ErrClosed = errors.New("actors: replica closed")
+	// ErrProposalBytes is returned by NewReplica when an entry may not be as long as the command that says what the shard is, or the longest order.
+	ErrProposalBytes = errors.New("actors: MaxProposalBytes is too small")
 	// ErrReplaced is returned when the state was replaced, or an actor was gone, while a visit was under way.
 	ErrReplaced = errors.New("actors: the state was replaced meanwhile")
 	// ErrUnavailable is returned when a listing cannot be complete: a shard has no leader, or did not answer in time.

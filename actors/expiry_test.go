@@ -209,6 +209,33 @@ func TestOrderWaitsForDueHolds(t *testing.T) {
 	})
 }
 
+// While a release is on its way no second one is proposed, however often the actor has a turn meanwhile.
+func TestReleaseUnderWayIsNotProposedAgain(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, nil)
+			defer n.close()
+			n.must(holdSpec("shoe", 3, time.Second, hot))
+			o := n.must(place("shoe", "a", "1")).Order
+			release, waiting := n.log.hold()
+			advance(time.Second)
+			for range 20 {
+				n.must(&stock.GetSKU{SKU: "shoe"})
+				advance(time.Millisecond)
+			}
+			if waiting.Load() != 1 {
+				t.Fatalf("vacuous: %d proposals under way", waiting.Load())
+			}
+			release()
+			synctest.Wait()
+			n.expired(o)
+			if n.expiries() != 1 {
+				t.Errorf("%d expiries proposed for one hold", n.expiries())
+			}
+		})
+	})
+}
+
 // The release of due holds is lost; it is proposed again.
 func TestLostExpiryIsProposedAgain(t *testing.T) {
 	for _, lost := range []error{stock.ErrNotExecuted, stock.ErrUnknown} {

@@ -95,6 +95,24 @@ func TestFlushMarksAreRare(t *testing.T) {
 	})
 }
 
+// However many SKUs, with and without an actor of their own, have something to evict in one second: one mark.
+func TestOneFlushMarkForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, shortRetention)
+		defer n.close()
+		for i := range 6 {
+			sku := fmt.Sprint("shoe", i)
+			n.must(spec(sku, 10, i%2 == 0))
+			n.must(&stock.Cancel{Order: n.must(place(sku, "u", "1")).Order.ID})
+		}
+		n.replica.Flushed(n.replica.Applied())
+		advance(15 * time.Second)
+		if n.marks() != 1 {
+			t.Errorf("%d marks for what one evicts", n.marks())
+		}
+	})
+}
+
 // A mark that is lost, and one of a term that ended, are proposed again.
 func TestLostFlushMarkIsProposedAgain(t *testing.T) {
 	eachTemperature(t, func(t *testing.T, hot bool) {

@@ -54,36 +54,53 @@ func (g *Gateway) DoAll(ctx context.Context, reqs []stock.Request) []stock.Outco
 	if len(reqs) == 0 {
 		return outs
 	}
-	if out, closed := g.closed(reqs); closed {
+	if g.draining.Load() {
 		for i := range outs {
-			outs[i] = out
+			outs[i].Code = stock.Draining
 		}
 		return outs
 	}
-	if len(reqs) == 1 {
-		if r := g.router.Locate(reqs[0].Partition()); r != nil {
-			g.send(ctx, r, reqs, outs)
-		} else {
-			outs[0].Code = stock.NoLeader
-		}
+	if bound := g.full(); bound != "" {
+		g.whileFull(ctx, bound, reqs, outs)
 		return outs
 	}
-	g.scatter(ctx, reqs, outs)
+	g.route(ctx, reqs, outs)
 	return outs
 }
 
-// closed says why nothing of a call can be taken right now.
-func (g *Gateway) closed(reqs []stock.Request) (stock.Outcome, bool) {
-	if g.draining.Load() {
-		return stock.Outcome{Code: stock.Draining}, true
+// whileFull refuses the commands of a call, each by itself, and answers its queries.
+func (g *Gateway) whileFull(ctx context.Context, bound string, reqs []stock.Request, outs []stock.Outcome) {
+	var queries []stock.Request
+	var places []int
+	for i, req := range reqs {
+		if _, command := req.(stock.Command); !command {
+			queries, places = append(queries, req), append(places, i)
+			continue
+		}
+		outs[i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: bound}}
+		g.metrics.overload(outs[i], 1)
 	}
-	bound := g.full()
-	if _, command := reqs[0].(stock.Command); bound == "" || !command {
-		return stock.Outcome{}, false
+	if len(queries) == 0 {
+		return
 	}
-	out := stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: bound}}
-	g.metrics.overload(out, len(reqs))
-	return out, true
+	answers := make([]stock.Outcome, len(queries))
+	g.route(ctx, queries, answers)
+	for k, i := range places {
+		outs[i] = answers[k]
+	}
+}
+
+// route sends requests to the replicas that lead their shards.
+func (g *Gateway) route(ctx context.Context, reqs []stock.Request, outs []stock.Outcome) {
+	if len(reqs) > 1 {
+		g.scatter(ctx, reqs, outs)
+		return
+	}
+	if r := g.router.Locate(reqs[0].Partition()); r != nil {
+		g.send(ctx, r, reqs, outs)
+	} else {
+		outs[0].Code = stock.NoLeader
+	}
 }
 
 // scatter sends a batch to its replicas and gathers the answers in the order of the requests.

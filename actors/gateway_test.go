@@ -189,12 +189,27 @@ func TestFullAndDraining(t *testing.T) {
 		t.Errorf("bound %q", out.Detail.Bound)
 	}
 	want(t, "a query while full", g.Do(ctx, &stock.GetSKU{SKU: "shoe"}), stock.OK)
+	// Of a batch each request is judged by itself, whichever comes first.
+	query := &stock.GetOutcome{SKU: "shoe", Key: "1"}
+	for _, reqs := range [][]stock.Request{
+		{query, place("shoe", "a", "2"), query, place("shoe", "a", "3")}, {place("shoe", "a", "2"), query, place("shoe", "a", "3")},
+	} {
+		for i, out := range g.DoAll(ctx, reqs) {
+			if _, command := reqs[i].(stock.Command); command {
+				want(t, "a command of a batch", out, stock.Overloaded)
+			} else if want(t, "a query of a batch", out, stock.OK); out.Order == nil || out.Order.Key != "1" {
+				t.Errorf("request %d got %+v", i, out)
+			}
+		}
+	}
 	g.Drain()
 	want(t, "draining", g.Do(ctx, &stock.GetSKU{SKU: "shoe"}), stock.Draining)
 	if outs := g.DoAll(ctx, nil); len(outs) != 0 {
 		t.Errorf("%v", outs)
 	}
-	want(t, "the key", n.do(&stock.GetOutcome{SKU: "shoe", Key: "2"}), stock.OutcomeNotSeen)
+	for _, key := range []string{"2", "3"} {
+		want(t, "the key", n.do(&stock.GetOutcome{SKU: "shoe", Key: key}), stock.OutcomeNotSeen)
+	}
 }
 
 // Who reads availability after his answer sees it (rule R12).

@@ -52,7 +52,7 @@ const (
 	otherBound   = "other"
 )
 
-var boundNames = []string{boundPending, "max-parked", "max_open_orders_per_sku", "wal-soft-bytes", otherBound}
+var boundNames = []string{boundPending, "max-parked", "max-remembered", "max_open_orders_per_sku", "wal-soft-bytes", otherBound}
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{

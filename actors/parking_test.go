@@ -322,3 +322,33 @@ func TestParkedUntilTheirDeadline(t *testing.T) {
 		}
 	})
 }
+
+// Refusals that must be remembered are bounded: the bound is named and counted, and passes when the first of them is over.
+func TestRememberedRefusalsAreBounded(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, func(c *ReplicaConfig) { c.MaxRemembered = 8 })
+			defer n.close()
+			n.must(spec("shoe", 0, hot))
+			refusals := make(map[stock.Code]int)
+			for i := range 20 {
+				p := place("shoe", "u", fmt.Sprint(i))
+				p.Retry = true
+				out := n.do(p)
+				if refusals[out.Code]++; out.Code == stock.Overloaded && out.Detail.Bound != "max-remembered" {
+					t.Fatalf("%+v", out.Detail)
+				}
+			}
+			counted, _ := reading(t, n.system.metrics.overloaded["max-remembered"])
+			if refusals[stock.SoldOut] == 0 || refusals[stock.SoldOut] > 8 || refusals[stock.Overloaded] != 20-refusals[stock.SoldOut] ||
+				int(counted) != refusals[stock.Overloaded] {
+				t.Errorf("%v, %v counted", refusals, counted)
+			}
+			advance(11 * time.Second) // the deadlines pass
+			p := place("shoe", "u", "again")
+			p.Retry = true
+			want(t, "when the first is over", n.do(p), stock.SoldOut)
+			n.sameAsReplay()
+		})
+	})
+}

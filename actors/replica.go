@@ -59,6 +59,9 @@ type ReplicaConfig struct {
 	MaxTokens int
 	// MaxParked bounds the parked orders of a SKU ("max-parked").
 	MaxParked int
+	// MaxRemembered bounds the outcomes that a SKU remembers until a deadline: of retried orders, refused payments and changes of the SKU
+	// ("max-remembered"). What is in flight when it is reached comes on top.
+	MaxRemembered int
 	// MaxOutstanding bounds the entries on their way to commit.
 	MaxOutstanding int
 	// MaxProposalBytes bounds an entry.
@@ -78,12 +81,27 @@ type ReplicaConfig struct {
 func (c *ReplicaConfig) defaults() {
 	orDefault(&c.MaxTokens, 65536)
 	orDefault(&c.MaxParked, stock.DefaultMaxParked)
+	orDefault(&c.MaxRemembered, stock.DefaultMaxRemembered)
 	orDefault(&c.MaxOutstanding, 2)
 	orDefault(&c.MaxProposalBytes, stock.MaxProposalBytes)
 	orDefault(&c.ApplyBacklog, 64)
 	orDefault(&c.MaxJournalRows, stock.DefaultJournalRows)
 	orDefault(&c.MaxClockSkew, 500*time.Millisecond)
 	orDefault(&c.MaxDowntime, 7*24*time.Hour)
+}
+
+// leastProposalBytes holds the longest command but Init, with room to spare.
+const leastProposalBytes = 2048
+
+// check refuses a bound under which the shard could never open, or an order never be written.
+func (c *ReplicaConfig) check() error {
+	if c.MaxProposalBytes < leastProposalBytes {
+		return fmt.Errorf("%w: %d bytes, at least %d are needed", ErrProposalBytes, c.MaxProposalBytes, leastProposalBytes)
+	}
+	if err := stock.NewProposalWriter(c.MaxProposalBytes).Add(&c.Init); err != nil {
+		return fmt.Errorf("%w for the %d partitions of shard %d: %w", ErrProposalBytes, len(c.Init.Partitions), c.Shard, err)
+	}
+	return nil
 }
 
 func orDefault[T int | time.Duration](v *T, to T) {

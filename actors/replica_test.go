@@ -3,7 +3,10 @@ package actors
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 
@@ -37,6 +40,24 @@ func TestConcurrentOrdersSellExactly(t *testing.T) {
 				t.Fatalf("%d tokens are out", n.gateway.Pending())
 			}
 		})
+	}
+}
+
+// A bound on entries that the shard's first command does not fit in would keep it shut for ever: it is refused at once, with the reason.
+func TestTooSmallProposalsAreRefusedAtTheStart(t *testing.T) {
+	s := Start(Config{Logger: slog.New(slog.DiscardHandler)})
+	defer s.Close()
+	for bytes, why := range map[int]string{100: "at least 2048", 2048: "1024 partitions of shard 7"} {
+		cfg := ReplicaConfig{Shard: 7, MaxProposalBytes: bytes, Init: stock.Init{Partitions: allPartitions(), Settings: stock.DefaultSettings()}}
+		if _, err := s.NewReplica(cfg); !errors.Is(err, ErrProposalBytes) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%d bytes: %v", bytes, err)
+		}
+	}
+	longest := place(strings.Repeat("s", stock.MaxNameBytes), strings.Repeat("u", stock.MaxNameBytes), strings.Repeat("k", stock.MaxKeyBytes))
+	longest.Caller, longest.ClientRef = strings.Repeat("c", stock.MaxNameBytes), strings.Repeat("r", stock.MaxNameBytes)
+	longest.Qty, longest.Deadline = stock.MaxStock, 1<<60
+	if err := stock.NewProposalWriter(leastProposalBytes).Add(longest); err != nil {
+		t.Error(err)
 	}
 }
 

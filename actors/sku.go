@@ -28,7 +28,7 @@ type answer struct {
 
 func newDesk(r *Replica, l *stock.Ledger, listing *listing, term uint64, out *[]item) *desk {
 	d := &desk{r: r, ledger: l, listing: listing, term: term, out: out}
-	d.window.MaxParked = r.cfg.MaxParked
+	d.window.MaxParked, d.window.MaxRemembered = r.cfg.MaxParked, r.cfg.MaxRemembered
 	return d
 }
 

@@ -82,6 +82,9 @@ func draw() uint64 {
 // NewReplica starts the actors of a shard's replica, with the state of an empty log.
 func (s *System) NewReplica(cfg ReplicaConfig) (*Replica, error) {
 	cfg.defaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	r := &Replica{
 		shard: cfg.Shard, cfg: cfg, log: cfg.Log, logger: s.logger, metrics: s.metrics, system: s.actors, clock: newClock(s.now),
 		incarnation: draw(), directory: &directory{}, progress: newProgress(cfg.ApplyBacklog),

@@ -243,6 +243,32 @@ func TestEntryOfAnotherTermClosesAdmission(t *testing.T) {
 	})
 }
 
+// Raft leads in a later term, and the signal that the earlier one is over was lost: what the earlier one parked goes back at once, and does not
+// wait for the entry that opens the later one.
+func TestLeadingAgainClosesTheTermBefore(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, nil)
+			defer n.close()
+			n.must(spec("shoe", 1, hot))
+			release, _ := n.log.hold()
+			a := n.inOrder(context.Background(), place("shoe", "a", "claims"), place("shoe", "b", "parked"))
+			if n.parked() != 1 {
+				t.Fatalf("vacuous: %d parked", n.parked())
+			}
+			n.elect(3, false)
+			synctest.Wait()
+			if !decidedYet(t, a[1]) || n.replica.Term() != 0 {
+				t.Errorf("decided: %v, open term %d, while nothing of term 3 is applied", decidedYet(t, a[1]), n.replica.Term())
+			}
+			release()
+			want(t, "parked", <-a[1], stock.NoLeader)
+			want(t, "what was proposed in the term before", <-a[0], stock.NoLeader)
+			n.eventually("the next term opens", func() bool { return n.replica.Term() == 3 })
+		})
+	})
+}
+
 // Admission opens when the opening entry is applied, not when it is proposed or committed.
 func TestAdmissionOpensWithTheOpeningEntry(t *testing.T) {
 	eachTemperature(t, func(t *testing.T, hot bool) {
