@@ -39,9 +39,9 @@ type Config struct {
 	AcceptClock               bool
 	MaxClockSkew, MaxDowntime time.Duration
 
-	// MaxPending bounds the requests of a shard in the actors' hands, MaxParked the parked orders of a SKU, ApplyBacklog the committed entries of
-	// a shard that wait in actors.
-	MaxPending, MaxParked, ApplyBacklog int
+	// MaxPending bounds the requests of a shard in the actors' hands, MaxParked the parked orders of a SKU, MaxRemembered what a SKU remembers of
+	// retried requests until their deadlines, ApplyBacklog the committed entries of a shard that wait in actors.
+	MaxPending, MaxParked, MaxRemembered, ApplyBacklog int
 	// The bounds of the front door; see api.Config.
 	MaxBodyBytes, MaxBatchBytes, MaxBodyMemoryBytes int64
 	MaxConns, MaxAdminConns                         int
@@ -69,7 +69,7 @@ func DefaultConfig() Config {
 		NodeID: "n1", DataDir: "holdfast-data", HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Peer: "127.0.0.1:8082",
 		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict",
 		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour,
-		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, ApplyBacklog: 64,
+		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, MaxRemembered: stock.DefaultMaxRemembered, ApplyBacklog: 64,
 		MaxBodyBytes: api.DefaultMaxBodyBytes, MaxBatchBytes: api.DefaultMaxBatchBytes, MaxBodyMemoryBytes: api.DefaultMaxBodyMemoryBytes,
 		MaxConns: api.DefaultMaxConns, MaxAdminConns: api.DefaultMaxAdminConns, BodyTimeout: api.DefaultBodyTimeout,
 		SnapshotBytes: 256 << 20, SnapshotAge: 10 * time.Minute,
@@ -94,7 +94,8 @@ func (c Config) withDefaults() Config {
 		fill(f.v, *f.to)
 	}
 	for _, f := range []struct{ v, to *int }{
-		{&c.Shards, &d.Shards}, {&c.MaxPending, &d.MaxPending}, {&c.MaxParked, &d.MaxParked}, {&c.ApplyBacklog, &d.ApplyBacklog},
+		{&c.Shards, &d.Shards}, {&c.MaxPending, &d.MaxPending}, {&c.MaxParked, &d.MaxParked}, {&c.MaxRemembered, &d.MaxRemembered},
+		{&c.ApplyBacklog, &d.ApplyBacklog},
 		{&c.MaxConns, &d.MaxConns}, {&c.MaxAdminConns, &d.MaxAdminConns},
 	} {
 		fill(f.v, *f.to)
@@ -136,15 +137,20 @@ func (c *Config) logConfig() wal.Config {
 	}
 }
 
+// minRetention is above the longest deadline of a request and what clocks may differ by: no copy of a request outlives the memory of what became
+// of it (rule R5).
+const minRetention = time.Minute + time.Second
+
 // check refuses what cannot work before anything is touched.
 func (c *Config) check() error {
 	switch {
 	case c.Refusals != "strict":
 		return fmt.Errorf("%w: refusals %q: with one voter every refusal is strict", ErrConfig, c.Refusals)
-	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
+	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.MaxRemembered < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
-	case c.Retention < time.Millisecond || c.Retention.Milliseconds() > stock.MaxRetentionMS:
-		return fmt.Errorf("%w: retention %v: must be 1ms to %d hours", ErrConfig, c.Retention, stock.MaxRetentionMS/3_600_000)
+	case c.Retention < minRetention || c.Retention.Milliseconds() > stock.MaxRetentionMS:
+		return fmt.Errorf("%w: retention %v: must be %v to %d hours; a copy of a request may be under way for a minute, and a key that is forgotten "+
+			"before takes stock again", ErrConfig, c.Retention, minRetention, stock.MaxRetentionMS/3_600_000)
 	case c.Shards > placement.MaxShards:
 		return fmt.Errorf("%w: %d shards: at most %d", ErrConfig, c.Shards, placement.MaxShards)
 	}

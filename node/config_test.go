@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Open refuses before it touches anything what Check refuses, and Check touches nothing.
@@ -20,6 +21,7 @@ func TestCheck(t *testing.T) {
 		"an unknown sink":       func(c *Config) { c.Sink = "mysql" },
 		"refusals of two kinds": func(c *Config) { c.Refusals = "fast" },
 		"no retention":          func(c *Config) { c.Retention = 1 },
+		"too short a retention": func(c *Config) { c.Retention = time.Minute },
 		"a wrong file of keys":  func(c *Config) { c.Access.APIKeys = keys },
 		"no file of keys":       func(c *Config) { c.Access.APIKeys = keys + ".none" },
 		"half a pair":           func(c *Config) { c.Access.TLSCert = keys },
