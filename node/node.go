@@ -69,7 +69,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}{
 		{"reading keys and certificate", n.openAccess}, {"opening the data directory", n.openDir}, {"taking the ports", n.listen},
 		{"recovering the log", n.openLog}, {"restoring the shards", n.openShards}, {"opening storage", n.openStorage},
-		{"opening the audit log", n.openAudit}, {"opening the front door", n.openAPI},
+		{"opening the audit log", n.openAudit}, {"registering the metrics", n.observe}, {"opening the front door", n.openAPI},
 	} {
 		n.opening(step.name)
 		if err := step.open(); err != nil {
