@@ -25,6 +25,7 @@ func (x *exchange) placeBatch() *problem {
 	if !x.claim(int64(len(items)) * maxProblemBytes) {
 		return &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundMemory}}
 	}
+	x.items = len(items)
 	outcomes := x.askAll(placements(items, x.caller(), retry))
 	x.timing()
 	x.out = append(x.out, `{"results":[`...)
@@ -99,8 +100,18 @@ func (x *exchange) appendItem(out *stock.Outcome) {
 
 func (x *exchange) appendItemProblem(p *problem) {
 	x.s.metrics.problem(p)
+	status := rowOf(p.code).status
+	switch status {
+	case http.StatusInternalServerError, http.StatusGatewayTimeout:
+		x.unknown++
+	case http.StatusServiceUnavailable:
+		x.failed++
+		if p.detail != nil {
+			x.bound = p.detail.Bound
+		}
+	}
 	x.out = append(x.out, `{"status":`...)
-	x.out = strconv.AppendInt(x.out, int64(rowOf(p.code).status), 10)
+	x.out = strconv.AppendInt(x.out, int64(status), 10)
 	x.out = append(x.out, `,"problem":`...)
 	x.out = appendProblem(x.out, p, x.id)
 	x.out = append(x.out, '}')

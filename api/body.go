@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -54,7 +55,7 @@ func (x *exchange) body(limit int64, empty bool) ([]byte, *problem) {
 // once it has been read there must be no deadline, or the connection's watch for a caller that hangs up would end the request.
 func (x *exchange) readUntil(t time.Time) {
 	if err := http.NewResponseController(x.w).SetReadDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		x.s.cfg.Logger.Debug("set read deadline", "error", err)
+		x.note(slog.LevelDebug, "set read deadline", slog.Any("error", err))
 	}
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 	// Registry takes this package's metrics and is what /metrics shows; nil: one of the server's own.
 	Registry *prometheus.Registry
 	Build    Build
-	// Logger takes what is wrong with the server, never what is wrong with a request; nil: nothing is logged.
+	// Logger takes what is wrong with the server, and the requests that RequestLog wants, but never what a caller sent; nil: nothing is logged.
 	Logger *slog.Logger
 
 	// MaxBodyBytes bounds a body (413 body_too_large), MaxBatchBytes that of a batch, MaxBatchItems its orders (413 batch_too_large).
@@ -49,6 +49,11 @@ type Config struct {
 	IdleTimeout time.Duration
 	// MaxConns and MaxAdminConns bound the connections of each listener; one more is answered 503 overloaded and closed.
 	MaxConns, MaxAdminConns int
+
+	// RequestLog says which requests Logger is told about.
+	RequestLog RequestLog
+	// Tracer takes every request that was answered; nil: nobody does.
+	Tracer Tracer
 
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
@@ -98,6 +103,9 @@ func (c Config) withDefaults() (Config, error) {
 		fill(&c.MaxConns, DefaultMaxConns) && fill(&c.MaxAdminConns, DefaultMaxAdminConns)
 	if !ok {
 		return c, errors.Join(ErrConfig, errors.New("a bound is negative"))
+	}
+	if !c.RequestLog.withDefaults() {
+		return c, errors.Join(ErrConfig, errors.New("RequestLog is not one"))
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()

@@ -3,7 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -16,11 +19,16 @@ import (
 // exchange is one request and its answer. It is used again for another once it has ended, so nothing may keep it.
 type exchange struct {
 	s       *Server
+	rt      *router
 	w       http.ResponseWriter
 	r       *http.Request
 	args    [2]string
 	id      string
 	timeout time.Duration
+	// counted is the route as metrics and log know it.
+	counted *routeMetrics
+	// trace is made by traced.
+	trace traceContext
 	// start is when the head was there, asked and answered when the core was given the request and gave its outcome.
 	start, asked, answered time.Time
 	status, sent           int
@@ -33,6 +41,12 @@ type exchange struct {
 	audited       bool
 	subject, code string
 	changed       json.RawMessage
+	// bound and cause are the problem's, for the log; of a batch's items, failed were not executed and unknown may have been. handed: a handler that
+	// is not ours answered, in its own time.
+	bound                  string
+	cause                  stock.Code
+	items, failed, unknown int
+	handed                 bool
 }
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}
@@ -41,14 +55,13 @@ var exchanges = sync.Pool{New: func() any { return &exchange{} }}
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := rt.server
 	x := exchanges.Get().(*exchange)
-	*x = exchange{s: s, w: w, r: r, start: s.cfg.Now(), in: x.in[:0], out: x.out[:0]}
+	*x = exchange{s: s, rt: rt, w: w, r: r, counted: rt.none, start: s.cfg.Now(), in: x.in[:0], out: x.out[:0]}
 	s.metrics.inFlight.Inc()
-	counted := rt.none
 	defer func() {
 		if fault := recover(); fault != nil {
 			x.recovered(fault)
 		}
-		x.end(counted)
+		x.end()
 	}()
 	x.id = requestID(r)
 	w.Header()["X-Request-Id"] = []string{x.id}
@@ -57,7 +70,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	route, p := rt.find(r, &x.args)
 	if route != nil {
-		counted = route.metrics
+		x.counted = route.metrics
 	}
 	if refused := rt.authorise(x, route); refused != nil {
 		p = refused
@@ -81,20 +94,36 @@ func (x *exchange) run(route *route) (p *problem) {
 	return route.answer(x)
 }
 
-// recovered answers a request that ran into a fault of ours, unless an answer has begun.
+// recovered answers a request that ran into a fault of ours, unless an answer has begun. Only what kind of fault it was is logged, since its text may
+// hold what the caller sent; the stack says where it was.
 func (x *exchange) recovered(fault any) {
 	x.s.metrics.panics.Inc()
-	x.s.cfg.Logger.Error("panic while answering", "request_id", x.id, "fault", fault, "stack", string(debug.Stack()))
+	if _, ok := x.s.requests.grave.take(x.s.cfg.Now()); ok {
+		x.note(slog.LevelError, "panic while answering", faultText(fault), slog.String("stack", string(debug.Stack())))
+	}
 	if x.status == 0 {
 		x.problem(&problem{code: stock.Internal, closes: true})
 	}
 }
 
-func (x *exchange) end(counted *routeMetrics) {
+// faultText tells the faults of the language from those that have a text of their own.
+func faultText(fault any) slog.Attr {
+	if err, ok := fault.(runtime.Error); ok {
+		return slog.String("fault", err.Error())
+	}
+	return slog.String("fault", fmt.Sprintf("%T", fault))
+}
+
+func (x *exchange) end() {
 	m := x.s.metrics
 	m.inFlight.Dec()
 	if x.status != 0 {
-		counted.answered(x.status, x.s.cfg.Now().Sub(x.start).Seconds())
+		now := x.s.cfg.Now()
+		x.counted.answered(x.status, now.Sub(x.start).Seconds())
+		x.s.requests.answered(x, now)
+		if x.s.cfg.Tracer != nil {
+			x.export(now)
+		}
 	}
 	m.sent.Add(float64(x.sent))
 	if x.claimed > 0 {
@@ -106,7 +135,7 @@ func (x *exchange) end(counted *routeMetrics) {
 	if cap(x.out) > maxPooledBytes {
 		x.out = nil
 	}
-	x.w, x.r, x.changed = nil, nil, nil
+	x.w, x.r, x.changed, x.trace = nil, nil, nil, traceContext{}
 	exchanges.Put(x)
 }
 
@@ -153,14 +182,17 @@ func (x *exchange) write(status int) {
 	n, err := x.w.Write(x.out)
 	x.sent += n
 	if err != nil && err != http.ErrBodyNotAllowed {
-		x.s.cfg.Logger.Debug("write an answer", "request_id", x.id, "error", err)
+		x.note(slog.LevelDebug, "write an answer", slog.Any("error", err))
 	}
 }
 
 // problem answers with a problem.
 func (x *exchange) problem(p *problem) {
 	row := rowOf(p.code)
-	x.code = row.name
+	x.code, x.cause = row.name, p.code
+	if p.detail != nil {
+		x.bound = p.detail.Bound
+	}
 	x.s.metrics.problem(p)
 	h := x.w.Header()
 	if seconds := retryAfter(p.code, p.detail, stock.TimeOf(x.s.cfg.Now())); seconds > 0 {
@@ -175,15 +207,14 @@ func (x *exchange) problem(p *problem) {
 	if p.closes {
 		h["Connection"] = valueClose
 	}
-	if row.name == "internal" {
-		x.s.cfg.Logger.Error("answered internal", "request_id", x.id, "code", uint8(p.code))
-	}
 	x.out = appendProblem(x.out[:0], p, x.id)
 	h["Content-Type"] = contentProblem
 	x.write(row.status)
 }
 
-// timing writes Server-Timing: admit is reading and checking the request, commit the time in the core.
+// timing writes Server-Timing. The two parts meet at the door of the core: admit is all that is done before it (the body's arrival, decoding,
+// checking), commit is the core's whole answer: the wait for its actor, the decision and, for what it admits, the log entry's fsync and apply. A
+// refusal has no log entry; its commit is the decision. Of a batch, both are the whole call's.
 func (x *exchange) timing() {
 	var buf [64]byte
 	b := append(buf[:0], "admit;dur="...)

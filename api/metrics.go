@@ -77,6 +77,7 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 		received:    counter("received_bytes_total", "Bytes of bodies read."),
 		sent:        counter("sent_bytes_total", "Bytes of answers written, heads apart."),
 		panics:      counter("panics_total", "Requests that ran into a fault of the server and were answered internal."),
+		suppressed:  counter("log_suppressed_total", "Records about requests that were not written because there were too many (log-requests-rate)."),
 		draining:    gauge("draining", "1 while new commands are refused because the node is going down."),
 		reloads: counters("reloads_total",
 			"Files read again, by what (keys, certificate, audit) and result (ok, failed: the old one stays).", "what", "result"),
@@ -84,8 +85,8 @@ func newMetrics(reg prometheus.Registerer, bodyMemory func() float64) (*metrics,
 	}
 	memory := prometheus.NewGaugeFunc(prometheus.GaugeOpts(named("body_memory_bytes", "Bytes held for bodies and batch answers (max-body-memory).")),
 		bodyMemory)
-	collectors := append(m.label(), m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.draining, memory, m.reloads,
-		m.certificate)
+	collectors := append(m.label(), m.requests, m.seconds, m.problemsVec, m.inFlight, m.received, m.sent, m.panics, m.suppressed, m.draining, memory,
+		m.reloads, m.certificate)
 	for _, c := range collectors {
 		if err := reg.Register(c); err != nil {
 			return nil, err

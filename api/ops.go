@@ -47,12 +47,16 @@ func (x *exchange) version() *problem {
 	return nil
 }
 
-// ready answers GET /readyz, with every check when verbose. A node that is not ready answers with a problem that names what fails.
+// ready answers GET /readyz, with every check when verbose. A node that is not ready answers with a problem that names what fails. What was found is
+// only for who may administer the node: it holds names of machines, and sentences of a database's.
 func (x *exchange) ready() *problem {
 	checks := x.s.cfg.Health.Ready()
+	if !x.administers() {
+		checks = withoutDetails(checks)
+	}
 	named := func(c Check) bool { return c.Name == "draining" }
 	if x.s.draining.Load() && !slices.ContainsFunc(checks, named) {
-		checks = append([]Check{{Name: "draining", Detail: "this node is going down"}}, checks...)
+		checks = append([]Check{{Name: "draining"}}, checks...)
 	}
 	fails := func(c Check) bool { return !c.OK && !c.Advisory }
 	verbose := x.r.URL.Query().Has("verbose")
@@ -70,6 +74,17 @@ func (x *exchange) ready() *problem {
 	}
 	x.notReady(checks, fails)
 	return nil
+}
+
+// administers reports whether the request came to the admin listener, from somebody who may call there. Nobody needs that to ask a probe.
+func (x *exchange) administers() bool { return x.rt.admin && x.admit(x.rt) == nil }
+
+func withoutDetails(checks []Check) []Check {
+	bare := slices.Clone(checks)
+	for i := range bare {
+		bare[i].Detail = ""
+	}
+	return bare
 }
 
 // notReady writes the problem, the failing checks first and as many as fit.
@@ -147,6 +162,7 @@ func (x *exchange) profile() *problem {
 
 // hand lets a handler that is not ours answer.
 func (x *exchange) hand(h http.Handler) *problem {
+	x.handed = true
 	w := &countingWriter{ResponseWriter: x.w, x: x}
 	h.ServeHTTP(w, x.r)
 	if x.status == 0 {
