@@ -27,6 +27,8 @@ type router struct {
 	// bySegments holds the routes by the number of their segments.
 	bySegments [8][]*route
 	none       *routeMetrics
+	// contract is what GET /openapi.json answers here.
+	contract contract
 }
 
 func newRouter(s *Server, admin bool, routes ...[]route) *router {
@@ -34,7 +36,7 @@ func newRouter(s *Server, admin bool, routes ...[]route) *router {
 	for _, group := range routes {
 		for i := range group {
 			r := &group[i]
-			r.metrics = s.metrics.route(r.method + " /" + strings.Join(r.pattern, "/"))
+			r.metrics = s.metrics.route(r.name())
 			n := len(r.pattern)
 			rt.bySegments[n] = append(rt.bySegments[n], r)
 		}

@@ -67,6 +67,7 @@ func newShop(t testing.TB, change ...func(*Config)) *shop {
 	if s.server, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	s.server.servers[0].Handler, s.server.servers[1].Handler = witness{t, s.server.public}, witness{t, s.server.admin}
 	return s
 }
 
@@ -104,7 +105,11 @@ func ask(t testing.TB, h http.Handler, call, body string, headers ...string) ans
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return answer{w.Code, w.Result().Header, w.Body.String()}
+	a := answer{w.Code, w.Result().Header, w.Body.String()}
+	if rt, ok := h.(*router); ok {
+		hold(t, rt, r, a)
+	}
+	return a
 }
 
 func (s *shop) public(call, body string, headers ...string) answer {

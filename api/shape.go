@@ -110,7 +110,8 @@ var (
 			about: "Units to add; a negative number takes available ones away."},
 		needed(reasonMember))
 	// shapes are all of them.
-	shapes = []*shape{orderShape, batchItemShape, batchShape, confirmShape, cancelShape, returnShape, nothingShape, createShape, updateShape, adjustShape}
+	shapes = []*shape{orderShape, batchItemShape, batchShape, confirmShape, cancelShape, returnShape, nothingShape, createShape, updateShape,
+		adjustShape}
 )
 
 // patched is a member in a patch: null leaves it as it is, or clears a time, and so does its absence.

@@ -147,15 +147,21 @@ func (x *exchange) listProblem(err, ended error) *problem {
 	return &problem{code: stock.Internal}
 }
 
+// The SKUs on a page of the list.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
 func pageOf(rawQuery string) (after string, limit int, p *problem) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return "", 0, invalid("query", "is malformed")
 	}
-	limit = 100
+	limit = defaultPage
 	if values, ok := query["limit"]; ok {
 		n, err := strconv.ParseUint(values[0], 10, 16)
-		if err != nil || n < 1 || n > 1000 || len(values) > 1 {
+		if err != nil || n < 1 || n > maxPage || len(values) > 1 {
 			return "", 0, invalid("limit", "must be 1 to 1000, once")
 		}
 		limit = int(n)
