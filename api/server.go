@@ -25,6 +25,8 @@ type Server struct {
 	metrics *metrics
 	public  *router
 	admin   *router
+	// requests is told of every answer.
+	requests *requestLog
 	// servers are the public and the admin http.Server.
 	servers [2]*http.Server
 	// bodyMemory is what the bodies of requests under way take, and the answers to batches: the sum of their claims.
@@ -42,6 +44,7 @@ func New(cfg Config) (*Server, error) {
 	if s.metrics, err = newMetrics(cfg.Registry, func() float64 { return float64(s.bodyMemory.Load()) }); err != nil {
 		return nil, fmt.Errorf("api: register metrics: %w", err)
 	}
+	s.requests = newRequestLog(&cfg, s.metrics.suppressed)
 	metricsHandler := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	s.public = newRouter(s, false, orderRoutes(), probeRoutes(), contractRoute(false))
 	s.admin = newRouter(s, true, skuRoutes(), probeRoutes(), operationRoutes(metricsHandler), contractRoute(true))
