@@ -64,7 +64,7 @@ func TestWhichRequestsAreLogged(t *testing.T) {
 		out                  stock.Outcome
 		off, byErrors, whole string
 	}{
-		"accepted": {stock.Outcome{Code: stock.OK, Order: &stock.Order{SKU: "shoe", User: "ann", Qty: 1}}, "", "", "INFO"},
+		"accepted": {stock.Outcome{Code: stock.OK, Order: &stock.Order{SKU: "shoe", User: "ann", Qty: 1, State: stock.StateHeld, Mode: stock.ModeHold}}, "", "", "INFO"},
 		"refused":  {stock.Outcome{Code: stock.SoldOut}, "", "", "INFO"},
 		"overload": {stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: "max-pending"}}, "", "WARN", "WARN"},
 		"unknown":  {stock.Outcome{Code: stock.OutcomeUnknown}, "WARN", "WARN", "WARN"},
