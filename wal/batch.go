@@ -13,12 +13,13 @@ type batch struct {
 	groups  int    // distinct groups among them
 	entries int
 	ranges  int
+	moved   int       // where the frames of rewritten entries begin, behind all others
 	written sync.Cond // on the log's mu: the batch with this ticket is durable, or the log ends
 }
 
 func (b *batch) reset(ticket uint64) {
 	b.ticket, b.buf = ticket, b.buf[:0]
-	b.groups, b.entries, b.ranges = 0, 0, 0
+	b.groups, b.entries, b.ranges, b.moved = 0, 0, 0, 0
 }
 
 // beginLocked returns the batch to which n bytes of frames may be added, waiting while it is full.

@@ -36,15 +36,18 @@ func benchmarkAppend(b *testing.B, size, groups int) {
 	defer closeLog(b, l)
 	var all sync.WaitGroup
 	next := make(chan struct{}) // one for each operation
+	waits := make([]latencies, groups)
 	for id := range uint32(groups) {
 		all.Go(func() {
 			g, e := l.Group(id), &raft.Log{Data: make([]byte, size), AppendedAt: time.Unix(1, 0)}
 			one := []*raft.Log{e}
 			for range next {
 				e.Index++
+				start := time.Now()
 				if err := g.StoreLogs(one); err != nil {
 					b.Error(err)
 				}
+				waits[id].add(time.Since(start))
 				if e.Index%4096 == 0 {
 					if err := g.DeleteRange(1, e.Index-64); err != nil {
 						b.Error(err)
@@ -60,6 +63,36 @@ func benchmarkAppend(b *testing.B, size, groups int) {
 	}
 	close(next)
 	all.Wait()
+	for _, w := range waits[1:] {
+		waits[0].merge(&w)
+	}
+	b.ReportMetric(waits[0].percentile(0.5), "p50-µs")
+	b.ReportMetric(waits[0].percentile(0.99), "p99-µs")
+}
+
+// latencies counts durations by the microsecond, without garbage; those of 20 ms and more stand together.
+type latencies [20_000]uint32
+
+func (l *latencies) add(d time.Duration) { l[min(d/time.Microsecond, time.Duration(len(l)-1))]++ }
+
+func (l *latencies) merge(o *latencies) {
+	for i, n := range o {
+		l[i] += n
+	}
+}
+
+// percentile returns the microseconds that a share of the durations stays below.
+func (l *latencies) percentile(share float64) float64 {
+	total, seen := uint64(0), uint64(0)
+	for _, n := range l {
+		total += uint64(n)
+	}
+	for i, n := range l {
+		if seen += uint64(n); float64(seen) >= share*float64(total) {
+			return float64(i + 1)
+		}
+	}
+	return float64(len(l))
 }
 
 // BenchmarkStoreLogs stores 64 entries in one call.

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -35,22 +34,23 @@ func (l *Log) commitLoop() {
 	}
 }
 
-// drain lets the housekeeper go.
+// drain lets the housekeeper and the rewriter go.
 func (l *Log) drain() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drained = true
 	l.chores.Broadcast()
+	l.moving.Broadcast()
 }
 
 // take waits for frames and swaps the batches. It returns nil when the log ends.
 func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.fill.buf) == 0 && !l.closing && l.err() == nil {
+	for len(l.fill.buf) == 0 && (l.offer == nil || l.blocked) && !l.closing && l.err() == nil {
 		l.filled.Wait()
 	}
-	if l.err() != nil || len(l.fill.buf) == 0 {
+	if l.err() != nil || len(l.fill.buf) == 0 && l.closing {
 		return nil
 	}
 	b := l.fill
@@ -61,25 +61,59 @@ func (l *Log) take() *batch {
 }
 
 func (l *Log) commit(b *batch) error {
-	for !l.active.fits(len(b.buf) + endFrameBytes) {
-		if err := l.rotate(b.entries > 0); err != nil {
+	if err := l.makeFit(b); err != nil {
+		return err
+	}
+	if err := l.takeOffer(b, false); err != nil || len(b.buf) == 0 {
+		return err // nothing but an offer, of which nothing is left
+	}
+	return l.commitFrames(b)
+}
+
+// makeFit begins the next segment when b does not fit the active one, within the bounds.
+func (l *Log) makeFit(b *batch) error {
+	fits := func() bool { return l.active.fits(len(b.buf) + endFrameBytes) }
+	entries := b.entries > 0
+	for {
+		if entries {
+			if err := l.relieve(0); err != nil {
+				return err
+			}
+		}
+		if fits() {
+			return nil
+		}
+		if err := l.catchUp(); err != nil {
+			return err
+		}
+		if entries {
+			if err := l.relieve(l.cfg.SegmentBytes); err != nil {
+				return err
+			}
+		}
+		if fits() { // rewriting began a segment
+			continue
+		}
+		if err := l.rotate(entries); err != nil {
 			return err
 		}
 	}
-	if b.entries > 0 && l.overHardBound(0, true) {
-		return l.hardBound()
-	}
+}
+
+// commitFrames makes a batch that fits durable and then visible.
+func (l *Log) commitFrames(b *batch) (err error) {
+	moved := len(b.buf) - b.moved
 	var stats BatchStats
-	var err error
 	if b.buf, stats, err = l.write(b.buf, roleAppend); err != nil {
 		return err
 	}
 	if l.err() != nil {
 		return nil // failed while the disk hung: those who waited have been told so
 	}
-	l.apply(b.buf)
-	stats.Groups = b.groups
+	stats.Groups, stats.Moved = b.groups, moved
+	stats.live = l.apply(b)
 	l.cfg.Observer.ObserveBatch(stats)
+	l.tally(b, stats)
 	return nil
 }
 
@@ -91,11 +125,8 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	stats := BatchStats{Bytes: len(buf), Frames: int(le.Uint32(buf[len(buf)-endPayloadBytes:]))}
 	start := time.Now()
 	l.watch.begin("write")
-	n, err := seg.file.WriteAt(buf, seg.end)
+	err := writeFull(seg.file, buf, seg.end)
 	l.watch.end()
-	if err == nil && n < len(buf) {
-		err = io.ErrShortWrite
-	}
 	if err != nil {
 		return buf, stats, fmt.Errorf("write to segment %s at offset %d: %w", seg.name, seg.end, err)
 	}
@@ -112,9 +143,11 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	return buf, stats, nil
 }
 
-// apply makes the frames of the batch that was just written visible.
-func (l *Log) apply(buf []byte) {
-	pos := l.cache.put(buf)
+// apply makes the frames of the batch that was just written visible and returns the length of the new entries. Entries
+// that were rewritten are old: the cache keeps what it had of them, and its place for newer ones.
+func (l *Log) apply(b *batch) (live int) {
+	buf := b.buf
+	pos := l.cache.put(buf[:b.moved])
 	start := l.active.end - int64(len(buf))
 	var g *Group
 	for at := 0; at < len(buf)-endFrameBytes; {
@@ -125,11 +158,16 @@ func (l *Log) apply(buf []byte) {
 		}
 		e := extent{seg: l.active, offset: uint32(start) + uint32(at), bytes: uint32(f.bytes), pos: pos + uint64(at)}
 		g.mu.Lock()
+		was := g.state.index.bytesSince(0)
 		err := g.state.apply(f, e)
+		left := g.state.index.bytesSince(0)
 		g.mu.Unlock()
 		assert(err == nil, "a frame of a batch just written contradicts its group")
+		l.pass.died += max(0, was-left)
+		live += max(0, int(left-was))
 		at += f.bytes
 	}
+	return live
 }
 
 // publish wakes those who waited for b and gives it back to be filled. It returns false when the log has failed.
@@ -138,9 +176,6 @@ func (l *Log) publish(b *batch) bool {
 	defer l.mu.Unlock()
 	if l.err() != nil {
 		return false
-	}
-	if b.ranges > 0 {
-		l.buryLocked()
 	}
 	l.durable = b.ticket
 	l.spare = b

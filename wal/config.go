@@ -12,6 +12,8 @@ const (
 	defaultCacheBytes   = 32 << 20
 	defaultStallWarn    = time.Second
 	defaultStallExit    = 3 * time.Second
+	defaultDeadSegments = 4 // of DeadBytes
+	progressEvery       = time.Second
 
 	minSegmentBytes = 16 << 10
 	maxSegmentBytes = 1 << 30
@@ -40,6 +42,10 @@ type Config struct {
 	// HardBytes is the length the log never exceeds; an append that would need more ends it with ErrHardBound. The last
 	// segment below it is kept for terms, votes and truncations. At least three segments; 0 is no bound.
 	HardBytes int64
+	// DeadBytes is how much of the sealed segments may be dead while an entry that still lives keeps the oldest one: four
+	// segments by default. Above it, and above the length of what lives, live entries of the oldest segments are
+	// rewritten forward (rewrite.go). From three quarters of the way to SoftBytes or HardBytes on, less will do.
+	DeadBytes int64
 	// StallWarn and StallExit are how long one write or fsync may take before it is logged, 1 s by default, and before
 	// the log fails with ErrStalled, 3 s by default.
 	StallWarn, StallExit time.Duration
@@ -48,14 +54,17 @@ type Config struct {
 	OnFatal func(error)
 	// Logger takes warnings; nil is slog's default.
 	Logger *slog.Logger
-	// Observer is told of batches and segments; nil is nobody.
+	// Observer is told of batches, segments and space; nil is nobody.
 	Observer Observer
+	// OnProgress is called about once a second while Open reads a long log; the Logger is told the same. nil is nobody.
+	OnProgress func(Progress)
 
 	salt func() uint64 // random numbers for segment headers; tests of the format fix them
 }
 
 func (c Config) withDefaults() (Config, error) {
 	c.SegmentBytes = cmp.Or(c.SegmentBytes, defaultSegmentBytes)
+	c.DeadBytes = cmp.Or(c.DeadBytes, defaultDeadSegments*c.SegmentBytes)
 	c.CacheBytes = max(0, cmp.Or(c.CacheBytes, defaultCacheBytes))
 	c.StallWarn = cmp.Or(c.StallWarn, defaultStallWarn)
 	c.StallExit = cmp.Or(c.StallExit, defaultStallExit)
@@ -71,6 +80,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.OnFatal == nil {
 		c.OnFatal = func(error) {}
 	}
+	if c.OnProgress == nil {
+		c.OnProgress = func(Progress) {}
+	}
 	if c.salt == nil {
 		c.salt = randomSalt
 	}
@@ -79,6 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: no directory", ErrConfig)
 	case c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes || c.SegmentBytes%headerBytes != 0:
 		return c, fmt.Errorf("%w: segments of %d bytes: want a multiple of %d from %d to %d", ErrConfig, c.SegmentBytes, headerBytes, minSegmentBytes, maxSegmentBytes)
+	case c.DeadBytes < 0:
+		return c, fmt.Errorf("%w: %d dead bytes allowed: want none or more", ErrConfig, c.DeadBytes)
 	case c.HardBytes != 0 && c.HardBytes < 3*c.SegmentBytes:
 		return c, fmt.Errorf("%w: hard bound of %d bytes: want at least three segments of %d", ErrConfig, c.HardBytes, c.SegmentBytes)
 	case c.HardBytes != 0 && c.SoftBytes > c.HardBytes:

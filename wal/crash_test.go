@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -30,6 +31,13 @@ type model struct {
 	first uint64
 	logs  []uint64 // digests of the entries
 	keys  map[string]string
+}
+
+// crashConfig makes everything happen soon: rewriting too. Nobody may find the disk slow while forks are checked.
+func crashConfig(fs wal.FS) wal.Config {
+	c := small(fs)
+	c.DeadBytes, c.StallWarn, c.StallExit = 8<<10, time.Hour, time.Hour
+	return c
 }
 
 func newModel() *model { return &model{keys: make(map[string]string)} }
@@ -111,6 +119,13 @@ func (h *history) ack() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.acked = len(h.states) - 1
+}
+
+// between are the states from one that was acknowledged to before the last one tried.
+func (h *history) between(acked, tried int) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.states[acked:tried:tried]
 }
 
 func (h *history) bounds() (acked, tried int) {
@@ -256,7 +271,7 @@ func (x *round) generation(fs *waltest.FS) *waltest.FS {
 		}
 		return nil
 	})
-	l := open(x.t, small(fs))
+	l := open(x.t, crashConfig(fs))
 	var all sync.WaitGroup
 	for _, w := range x.workers {
 		x.adopt(w, l)
@@ -319,7 +334,7 @@ func (x *round) check(f *fork) {
 	if r.TornTail != nil {
 		x.torn++
 	}
-	l, err := wal.Open(small(copied))
+	l, err := wal.Open(crashConfig(copied))
 	if err != nil {
 		x.t.Errorf("crash before %s: %v", f.at, err)
 		return
@@ -328,7 +343,7 @@ func (x *round) check(f *fork) {
 	for i, w := range x.workers {
 		at, s := x.find(*f, i, l.Group(w.id))
 		if at < 0 {
-			x.t.Errorf("crash before %s: group %d holds %s, acknowledged was %s", f.at, w.id, s, w.h.states[f.acked[i]])
+			x.t.Errorf("crash before %s: group %d holds %s, acknowledged was %s", f.at, w.id, s, w.h.between(f.acked[i], f.tried[i])[0])
 			continue
 		}
 		x.changed[at-f.acked[i]]++
@@ -354,7 +369,7 @@ func (x *round) find(f fork, i int, g *wal.Group) (int, string) {
 	}
 	s := m.String()
 	h := x.workers[i].h
-	at := slices.Index(h.states[f.acked[i]:f.tried[i]], s)
+	at := slices.Index(h.between(f.acked[i], f.tried[i]), s)
 	if at < 0 {
 		return -1, s
 	}
@@ -365,7 +380,7 @@ func (x *round) find(f fork, i int, g *wal.Group) (int, string) {
 // second crash before Open returned may still take what the first one left.
 func (x *round) rewind(f fork) {
 	for i, w := range x.workers {
-		w.h = &history{states: w.h.states[f.acked[i]:f.tried[i]]}
+		w.h = &history{states: w.h.between(f.acked[i], f.tried[i])}
 	}
 }
 

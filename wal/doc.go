@@ -13,7 +13,8 @@
 //     segment and offset. A torn tail is cut, with a message.
 //   - A failed or hanging write, fsync or read ends the log: nothing is tried again, no error is returned that raft could
 //     carry on with, Config.OnFatal is called.
-//   - Memory, cache, batch and disk have bounds.
+//   - Memory, cache, batch and disk have bounds. A group that stands still pins no more of the disk than lives, and some
+//     segments: rewrite.go says how much.
 //
 // It assumes:
 //
@@ -41,7 +42,10 @@
 //	batch.go                what waits for the next fsync
 //	group.go append.go      Group: the calls of raft; append.go is step 8 of an order
 //	commit.go rotate.go     the committer: batches, segments, checkpoints, bounds
-//	housekeep.go            the housekeeper: segments prepared in advance and removed
-//	watchdog.go observer.go stalls; figures for metrics
+//	housekeep.go prepare.go the housekeeper: segments prepared in advance, recycled and removed
+//	rewrite.go relief.go    the rewriter: live entries of the oldest segment written once more, further on; who waits for it
+//	space.go                what lives and what is dead
+//	watchdog.go             stalls
+//	observer.go metrics.go  figures, and the metrics made of them
 //	verify.go               offline: Verify and Read
 package wal

@@ -229,6 +229,9 @@ type recorder struct {
 	batches  []wal.BatchStats
 	segments int
 	bytes    int64
+	events   [3]int // by wal.SegmentEvent
+	space    wal.Space
+	recovery wal.Progress
 }
 
 func (r *recorder) ObserveBatch(b wal.BatchStats) {
@@ -241,6 +244,24 @@ func (r *recorder) ObserveSegments(n int, bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.segments, r.bytes = n, bytes
+}
+
+func (r *recorder) ObserveSegment(e wal.SegmentEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events[e]++
+}
+
+func (r *recorder) ObserveSpace(s wal.Space) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.space = s
+}
+
+func (r *recorder) ObserveRecovery(p wal.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.recovery = p
 }
 
 // TestCloseWritesWhatWaits closes while callers wait; what they were told must be true.

@@ -67,7 +67,7 @@ func (x *index) move(i uint64, e extent) error {
 	}
 	old := &x.extents[i-x.base]
 	old.seg.live -= int64(old.bytes)
-	e.sum = old.sum // a moved frame is as long as the one it replaces
+	e.sum, e.pos = old.sum, old.pos // a moved frame is as long as the one it replaces, and its payload is the same
 	*old = e
 	return nil
 }
@@ -76,8 +76,10 @@ func (x *index) move(i uint64, e extent) error {
 func (x *index) keep(first, last uint64) error {
 	if last == 0 {
 		x.release(x.extents)
-		*x = index{extents: x.extents[:0], moved: x.moved}
-		x.releaseMoved(1, 0)
+		for _, e := range x.moved {
+			e.seg.live -= int64(e.bytes)
+		}
+		*x = index{extents: x.extents[:0]}
 		return nil
 	}
 	if x.empty() || first < x.first || last > x.last {
@@ -94,12 +96,22 @@ func (x *index) keep(first, last uint64) error {
 	}
 	if first > x.base {
 		x.release(x.extents[:first-x.base])
-		x.extents = x.extents[first-x.base:]
+		x.extents = shift(x.extents, int(first-x.base))
 		x.base = first
 	}
-	x.first, x.last = first, last
 	x.releaseMoved(first, last)
+	x.first, x.last = first, last
 	return nil
+}
+
+// shift drops the first n extents. When little is left it is copied to the front, so that appends go on in the same array
+// and make no garbage.
+func shift(all []extent, n int) []extent {
+	left := all[n:]
+	if len(left) > n {
+		return left
+	}
+	return all[:copy(all, left)]
 }
 
 func (x *index) release(gone []extent) {
@@ -109,12 +121,30 @@ func (x *index) release(gone []extent) {
 	clear(gone)
 }
 
-// releaseMoved forgets the moved entries outside first..last.
+// releaseMoved forgets the moved entries outside first..last, which are to be what is live. Only a replay has any. It
+// looks at what goes or at what is there, whichever is less: a log may remove its prefix one by one.
 func (x *index) releaseMoved(first, last uint64) {
-	for i, e := range x.moved {
-		if i < first || i > last {
-			e.seg.live -= int64(e.bytes)
-			delete(x.moved, i)
+	if len(x.moved) == 0 {
+		return
+	}
+	forget := func(i uint64, e extent) {
+		e.seg.live -= int64(e.bytes)
+		delete(x.moved, i)
+	}
+	if gone := first - x.first + x.last - last; gone > uint64(len(x.moved)) {
+		for i, e := range x.moved {
+			if i < first || i > last {
+				forget(i, e)
+			}
+		}
+		return
+	}
+	for i := x.first; i <= x.last; i++ {
+		if i == first {
+			i = last + 1
+		}
+		if e, ok := x.moved[i]; ok && i <= x.last {
+			forget(i, e)
 		}
 	}
 }

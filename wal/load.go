@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // loaded is a log as it stands in a directory, read and checked. Nothing on disk has been changed.
@@ -23,19 +24,33 @@ type loaded struct {
 	active int
 	// nextBatch is the sequence of the next batch.
 	nextBatch uint64
+
+	begun    time.Time
+	progress Progress
 }
 
-// load reads all segments in dir. On an error what was read so far comes with it, for a report.
-func load(fs FS, dir string, mode OpenMode) (*loaded, error) {
-	d := &loaded{fs: fs, dir: dir, replay: newReplay(), active: -1, nextBatch: 1}
+// load reads all segments in dir. On an error what was read so far comes with it, for a report. tell is called now and
+// then while that takes long; nil is nobody.
+func load(fs FS, dir string, mode OpenMode, tell func(Progress)) (*loaded, error) {
+	d := &loaded{fs: fs, dir: dir, replay: newReplay(), active: -1, nextBatch: 1, begun: time.Now()}
 	seqs, err := d.list()
 	if err != nil {
 		return d, err
 	}
+	d.progress.OfSegments = len(seqs)
+	told := time.Duration(0)
 	var buf []byte
 	for _, seq := range seqs {
-		if buf, err = d.read(seq, mode, buf); err != nil {
+		buf, err = d.read(seq, mode, buf)
+		d.progress.Segments++
+		d.progress.Bytes += int64(len(buf))
+		d.progress.Elapsed = time.Since(d.begun)
+		if err != nil {
 			return d, err
+		}
+		if tell != nil && d.progress.Elapsed-told >= progressEvery {
+			told = d.progress.Elapsed
+			tell(d.progress)
 		}
 	}
 	return d, d.check()

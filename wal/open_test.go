@@ -207,3 +207,27 @@ func TestGetLogSharesNothing(t *testing.T) {
 		closeLog(t, l)
 	}
 }
+
+// assertEntry checks one entry of a log.
+func assertEntry(t testing.TB, l *wal.Log, e *raft.Log) {
+	t.Helper()
+	var got raft.Log
+	id := uint32(0)
+	_, err := fmt.Sscanf(string(e.Data), "%d/", &id)
+	must(t, err)
+	must(t, l.Group(id).GetLog(e.Index, &got))
+	if !same(&got, e) {
+		t.Fatalf("entry %d of group %d is %.40q, want %.40q", e.Index, id, got.Data, e.Data)
+	}
+}
+
+// readOrGone reads an entry of group 1 that may be removed meanwhile.
+func readOrGone(t testing.TB, l *wal.Log, index uint64) {
+	t.Helper()
+	var got raft.Log
+	if err := l.Group(1).GetLog(index, &got); err == nil && !same(&got, entry(1, index, 0, 500)) {
+		t.Errorf("entry %d is %.40q", index, got.Data)
+	} else if err != nil && err != raft.ErrLogNotFound {
+		t.Errorf("entry %d: %v", index, err)
+	}
+}

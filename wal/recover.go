@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // recover takes the directory, reads what is in it and makes it fit to be appended to. Only when everything has been
@@ -20,10 +21,11 @@ func (l *Log) recover() (err error) {
 			err = errors.Join(err, l.closeFiles())
 		}
 	}()
-	d, err := load(l.cfg.FS, l.cfg.Dir, ReadWrite)
+	d, err := load(l.cfg.FS, l.cfg.Dir, ReadWrite, l.tellProgress)
 	if err != nil {
 		return errors.Join(err, d.close())
 	}
+	l.cfg.Observer.ObserveRecovery(d.progress)
 	l.segments = d.segments[:d.active+1]
 	l.unused = d.segments[d.active+1:]
 	if len(d.headers) > 0 && d.headers[0].cluster != l.cfg.ClusterID {
@@ -38,6 +40,12 @@ func (l *Log) recover() (err error) {
 	return nil
 }
 
+// tellProgress says how far the reading of a long log is.
+func (l *Log) tellProgress(p Progress) {
+	l.cfg.Logger.Info("the log is being read", "dir", l.cfg.Dir, "segments", p.Segments, "of", p.OfSegments, "bytes", p.Bytes, "elapsed", p.Elapsed)
+	l.cfg.OnProgress(p)
+}
+
 // clean removes what a cut creation left, cuts the torn tail, and syncs what was accepted: it may so far be only in the
 // page cache of a process that was killed, and raft will build on it.
 func (l *Log) clean(d *loaded) error {
@@ -46,7 +54,8 @@ func (l *Log) clean(d *loaded) error {
 			return err
 		}
 	}
-	for n := len(l.unused); n > 0 && (n > 1 || l.unused[0].size != l.cfg.SegmentBytes); n = len(l.unused) {
+	other := func(seg *segment) bool { return seg.size != l.cfg.SegmentBytes }
+	for n := len(l.unused); n > maxPrepared || slices.ContainsFunc(l.unused, other); n = len(l.unused) {
 		seg := l.unused[n-1]
 		if err := errors.Join(seg.close(), l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, seg.name))); err != nil {
 			return err
@@ -76,7 +85,7 @@ func (l *Log) cut(seg *segment, scan segmentScan) error {
 		"segment", seg.name, "offset", scan.end, "bytes", scan.dirty-scan.end)
 	for at := scan.end; at < scan.dirty; {
 		n := min(scan.dirty-at, len(zeros))
-		if _, err := seg.file.WriteAt(zeros[:n], int64(at)); err != nil {
+		if err := writeFull(seg.file, zeros[:n], int64(at)); err != nil {
 			return err
 		}
 		at += n
@@ -91,7 +100,7 @@ func (l *Log) adopt(d *loaded) error {
 		l.count(1, seg.size)
 	}
 	if len(l.segments) == 0 {
-		first, err := l.createSegment(1)
+		first, err := l.prepareSegment(chore{seq: 1})
 		if err != nil {
 			return err
 		}
@@ -108,10 +117,13 @@ func (l *Log) adopt(d *loaded) error {
 		return fmt.Errorf("%w: the stable keys of all groups need %d bytes in each segment, segments of %d have room for %d", ErrConfig, l.reserved, l.cfg.SegmentBytes, l.cfg.maxCheckpoint())
 	}
 	l.active = l.segments[len(l.segments)-1]
+	l.pass.died = l.spaceLocked().Reclaimable // who knows since when
 	if l.active.end == headerBytes {
 		return l.checkpoint()
 	}
 	l.buryLocked()
+	l.chooseVictimLocked()
+	l.space = l.spaceLocked()
 	return nil
 }
 

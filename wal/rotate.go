@@ -61,7 +61,10 @@ func (l *Log) checkpoint() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.space.Appended += int64(len(l.scratch))
 	l.buryLocked()
+	l.chooseVictimLocked()
+	l.space = l.spaceLocked()
 	return nil
 }
 
@@ -69,6 +72,11 @@ func (l *Log) checkpoint() error {
 // the checkpoint of the segment after them, which is durable.
 func (l *Log) buryLocked() {
 	for len(l.segments) > 1 && l.segments[0].live == 0 {
+		if l.victim == l.segments[0] {
+			l.victim, l.offer = nil, nil
+			l.moving.Signal()
+		}
+		l.blocked = false
 		l.dead = append(l.dead, l.segments[0])
 		l.used -= l.segments[0].size
 		l.segments[0] = nil

@@ -27,6 +27,9 @@ type segment struct {
 	mu sync.RWMutex
 }
 
+// rotted is why an entry cannot be read back.
+const rotted = "an entry that was sound when the log was opened or written is damaged"
+
 // fits reports whether a batch of that length fits and leaves room to seal the segment.
 func (s *segment) fits(batch int) bool { return s.end+int64(batch)+endFrameBytes <= s.size }
 
@@ -37,9 +40,18 @@ func (s *segment) readEntry(e extent, raw []byte, l *raft.Log) error {
 	}
 	f, ok := frameAt(raw, 0)
 	if !ok || f.bytes != len(raw) || !f.sound(raw, s.seed) {
-		return &CorruptionError{Segment: s.name, Offset: int64(e.offset), Reason: "an entry that was sound when the log was opened or written is damaged"}
+		return &CorruptionError{Segment: s.name, Offset: int64(e.offset), Reason: rotted}
 	}
 	return decodeEntry(f, l)
+}
+
+// writeFull writes all of b at offset, or returns why not.
+func writeFull(f File, b []byte, offset int64) error {
+	n, err := f.WriteAt(b, offset)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
 }
 
 // close waits for readers and closes the file.

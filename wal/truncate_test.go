@@ -3,6 +3,7 @@ package wal_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -205,8 +206,9 @@ func TestSegmentsGoWhenNothingLivesInThem(t *testing.T) {
 	closeLog(t, l)
 	r, err := wal.Verify(fs, dir)
 	must(t, err)
-	if len(r.Segments) > 3 || r.Segments[0].Sequence < 10 {
-		t.Errorf("%d segments are left, from %d on", len(r.Segments), r.Segments[0].Sequence)
+	used := slices.DeleteFunc(r.Segments, func(s wal.SegmentReport) bool { return s.Batches == 0 })
+	if len(used) > 2 || used[0].Sequence < 10 || len(r.Segments) > len(used)+3 {
+		t.Errorf("%d segments are in use of %d, from %d on", len(used), len(r.Segments), r.Segments[0].Sequence)
 	}
 }
 

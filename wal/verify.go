@@ -54,7 +54,7 @@ type TornTail struct {
 // ErrNewerFormat, ErrOtherCluster when segments of several clusters are mixed, or an error of the file system; the
 // report then covers what was read before. A nil FS is OS.
 func Verify(fs FS, dir string) (Report, error) {
-	d, err := load(orOS(fs), dir, ReadOnly)
+	d, err := load(orOS(fs), dir, ReadOnly, nil)
 	closed := d.close()
 	r := d.report()
 	if err != nil {
@@ -66,7 +66,7 @@ func Verify(fs FS, dir string) (Report, error) {
 // Read calls fn for every live entry in dir, group by group and in order of index, as raft would find them after Open.
 // It needs the same as Verify and returns the same errors, and fn's, at which it stops. fn may keep the entry.
 func Read(fs FS, dir string, fn func(group uint32, l *raft.Log) error) (err error) {
-	d, err := load(orOS(fs), dir, ReadOnly)
+	d, err := load(orOS(fs), dir, ReadOnly, nil)
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err != nil {
 		return err

@@ -13,14 +13,15 @@ import (
 
 // Log is the one write-ahead log of a node, shared by all its Raft groups.
 //
-// Two goroutines work for it, both started by Open and waited for by Close: the committer (commit.go) writes batches,
-// the housekeeper (housekeep.go) prepares segments and removes dead ones.
+// Three goroutines work for it, all started by Open and waited for by Close: the committer (commit.go) writes batches,
+// the housekeeper (housekeep.go) prepares segments and removes dead ones, the rewriter (rewrite.go) reads the live
+// entries of the oldest segment when they pin too much.
 //
 // Locks, in this order: mu; then a group's mu; then a segment's mu or the cache's.
 type Log struct {
 	cfg  Config
 	lock io.Closer
-	work sync.WaitGroup // committer and housekeeper
+	work sync.WaitGroup // committer, housekeeper and rewriter
 
 	// mu guards everything down to the next blank line, and of each group what it says there.
 	mu       sync.Mutex
@@ -32,6 +33,11 @@ type Log struct {
 	closing  bool       // Close was called: what waits is still written
 	drained  bool       // the committer is gone
 	starved  bool       // the committer waits for a segment
+	blocked  bool       // the offer needs a segment that the hard bound does not allow
+	victim   *segment   // the oldest segment while its live entries are rewritten forward
+	offer    *offer     // entries of the victim for the next batch
+	pace     int        // length of the last batch without rewritten entries
+	space    Space      // as of the last durable batch
 	segments []*segment // in use, by sequence; the last one is the active one
 	unused   []*segment // prepared, following them
 	dead     []*segment // to be removed, preceding them
@@ -42,6 +48,7 @@ type Log struct {
 	room    sync.Cond // on mu: fill is empty again, or the log ends
 	chores  sync.Cond // on mu: there is something to prepare or remove, or the log ends
 	renewed sync.Cond // on mu: unused has a segment, or the log ends
+	moving  sync.Cond // on mu: there is a victim, its chunk was taken or it is gone, or the log ends
 
 	stopped atomic.Pointer[stopCause] // why nothing works any more; nil while it does
 	disk    atomic.Int64              // length of all segment files
@@ -51,7 +58,9 @@ type Log struct {
 	active    *segment
 	nextBatch uint64
 	cache     *cache
+	pass      pass   // of rewriting, over the log
 	scratch   []byte // checkpoints and seals
+	relief    []byte // batches of rewritten entries alone
 	watch     *watchdog
 
 	watchChores *watchdog // the housekeeper's
@@ -73,6 +82,7 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l.work.Go(l.commitLoop)
 	l.work.Go(l.housekeepLoop)
+	l.work.Go(l.rewriteLoop)
 	return l, nil
 }
 
@@ -200,8 +210,8 @@ func (l *Log) wakeLocked() {
 	}
 }
 
-func (l *Log) conds() [6]*sync.Cond {
-	return [...]*sync.Cond{&l.filled, &l.room, &l.chores, &l.renewed, &l.batches[0].written, &l.batches[1].written}
+func (l *Log) conds() [7]*sync.Cond {
+	return [...]*sync.Cond{&l.filled, &l.room, &l.chores, &l.renewed, &l.moving, &l.batches[0].written, &l.batches[1].written}
 }
 
 func randomSalt() uint64 {

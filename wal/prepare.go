@@ -1,0 +1,105 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// A segment is made ready in four steps, each durable before the next:
+//
+//	1  an empty file under the temporary name of the segment to come, or a dead segment renamed to it
+//	2  header and zeros over the whole length, chunk by chunk
+//	3  the segment's own name
+//	4  the committer may begin it
+//
+// A dead segment loses its old name before a byte of it changes, so a crash finds the old segment as it was or not at
+// all; and nobody sees the new name before all is zero but the header, so nothing of the old use can stand behind the new
+// batches. What a crash leaves under the temporary name is removed by the next start.
+
+// prepareChunk is how much of a segment is filled between two fsyncs: little, so that the committer's fsync never waits
+// behind a large one.
+const prepareChunk = 1 << 20
+
+// errAbandoned ends the preparation of a segment that nobody waits for when the log closes.
+var errAbandoned = errors.New("the log ends")
+
+// prepareSegment makes the segment c.seq, out of c.dead if that is there.
+func (l *Log) prepareSegment(c chore) (*segment, error) {
+	name, event := segmentName(c.seq), SegmentPrepared
+	path := filepath.Join(l.cfg.Dir, name)
+	var file File
+	var err error
+	if c.dead == nil {
+		file, err = l.cfg.FS.Open(path+tmpSuffix, Create)
+	} else {
+		file, err = l.retire(c.dead, path+tmpSuffix)
+		event = SegmentRecycled
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create segment %s: %w", name, err)
+	}
+	seg := &segment{name: name, seq: c.seq, size: l.cfg.SegmentBytes, file: file, end: headerBytes}
+	if err := l.fillSegment(seg, path); err != nil {
+		_ = file.Close() // the first error is the one that tells
+		return nil, fmt.Errorf("prepare segment %s: %w", name, err)
+	}
+	if c.dead == nil {
+		l.count(1, seg.size)
+	}
+	l.cfg.Observer.ObserveSegment(event)
+	return seg, nil
+}
+
+// retire takes the name from a dead segment, waits for those who still read it, and returns its file.
+func (l *Log) retire(dead *segment, to string) (File, error) {
+	dead.mu.Lock()
+	defer dead.mu.Unlock()
+	err := l.watchChores.do("renaming of a segment", func() error {
+		if err := l.cfg.FS.Rename(filepath.Join(l.cfg.Dir, dead.name), to); err != nil {
+			return err
+		}
+		return l.cfg.FS.SyncDir(l.cfg.Dir)
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("take segment %s for it: %w", dead.name, err), dead.file.Close())
+	}
+	return dead.file, nil
+}
+
+func (l *Log) fillSegment(seg *segment, path string) error {
+	header := segmentHeader{version: formatVersion, cluster: l.cfg.ClusterID, seq: seg.seq, bytes: seg.size, salt: l.cfg.salt()}
+	chunk := make([]byte, min(prepareChunk, seg.size))
+	header.encode(chunk)
+	seg.seed = header.seed
+	for at := int64(0); at < seg.size; at += int64(len(chunk)) {
+		chunk = chunk[:min(int64(len(chunk)), seg.size-at)]
+		err := l.watchChores.do("preparation of a segment", func() error {
+			if err := writeFull(seg.file, chunk, at); err != nil {
+				return err
+			}
+			return seg.file.Sync()
+		})
+		if err != nil {
+			return err
+		}
+		clear(chunk[:headerUsed])
+		if l.abandoned() {
+			return errAbandoned
+		}
+	}
+	return l.watchChores.do("naming of a segment", func() error {
+		if err := l.cfg.FS.Rename(path+tmpSuffix, path); err != nil {
+			return err
+		}
+		return l.cfg.FS.SyncDir(l.cfg.Dir)
+	})
+}
+
+// abandoned reports whether the log ends before the segment that is being prepared is wanted. Its file stays behind under
+// the name that the next start removes.
+func (l *Log) abandoned() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err() != nil || l.closing && !l.starved
+}

@@ -1,0 +1,86 @@
+package wal
+
+// Appends may come faster than the rewriter frees segments. Then the committer stops for the rewriter: it writes what the
+// rewriter offers and nothing else, until there is room again. So what rewrite.go and the bounds promise does not
+// depend on who is faster:
+//
+//   - before it begins a segment while more than twice as much is dead as makes a pass begin;
+//   - before entries end the process at the hard bound, as long as a quarter of the oldest segment is dead. Here chunks may
+//     go into the reserved segment; each segment that is freed gives back more than it took.
+
+// relieve makes room for entries until so many bytes more are within the hard bound.
+func (l *Log) relieve(more int64) error {
+	for l.overHardBound(more, true) {
+		if !l.partlyDead() {
+			return l.hardBound()
+		}
+		if ok, err := l.moveChunk(true); err != nil {
+			return err
+		} else if !ok {
+			return l.hardBound() // not even the reserved segment is left
+		}
+	}
+	return nil
+}
+
+// catchUp lets the rewriter catch up before another segment is begun.
+func (l *Log) catchUp() error {
+	for l.behind() {
+		if ok, err := l.moveChunk(false); !ok || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveChunk writes a batch of nothing but the chunk that is offered, if one is. ok is false when no segment may be begun
+// for it.
+func (l *Log) moveChunk(reserve bool) (ok bool, err error) {
+	m := batch{buf: l.relief[:0]}
+	if err := l.takeOffer(&m, reserve); err != nil {
+		return false, err
+	}
+	l.relief = m.buf
+	if len(m.buf) == 0 {
+		return l.peekOffer() == nil, nil
+	}
+	err = l.commitFrames(&m)
+	l.relief = m.buf
+	return err == nil, err
+}
+
+// partlyDead makes the oldest segment the victim, if at most three quarters of what it can hold live in it, and waits for
+// a chunk of it. It is true when there is one, or the segment has gone meanwhile.
+func (l *Log) partlyDead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	oldest := l.segments[0]
+	if len(l.segments) < 2 || l.victim == nil && oldest.live > (oldest.size-headerBytes-int64(l.reserved))/4*3 {
+		return false
+	}
+	if l.victim == nil {
+		l.victim = oldest
+		l.moving.Signal()
+	}
+	return l.awaitOfferLocked()
+}
+
+// behind reports, when the rewriter is far behind, that a chunk of the victim is there, or the victim has gone.
+func (l *Log) behind() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.victim == nil {
+		return false
+	}
+	if s := l.spaceLocked(); s.Reclaimable <= 2*l.deadEnough(s) {
+		return false
+	}
+	return l.awaitOfferLocked()
+}
+
+func (l *Log) awaitOfferLocked() bool {
+	for victim := l.victim; l.offer == nil && l.victim == victim && l.err() == nil; {
+		l.filled.Wait()
+	}
+	return l.err() == nil
+}
