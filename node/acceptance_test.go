@@ -176,26 +176,3 @@ func post(t testing.TB, n *Node, body, key string) []byte {
 	}
 	return b
 }
-
-// Promotion and demotion while orders flow: nothing lost, doubled or refused for it.
-func TestHotAndColdUnderLoad(t *testing.T) {
-	dir := t.TempDir()
-	n := open(t, config(dir))
-	c := n.client(t)
-	ctx := context.Background()
-	if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: "shoe", Stock: 100_000}); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan []client.Placed)
-	go func() { done <- crowd(t, c, "shoe", "a", 2000) }()
-	for i := range 40 {
-		hot := i%2 == 0
-		if _, err := c.UpdateSKU(ctx, "shoe", client.SKUPatch{Hot: &hot}); err != nil {
-			t.Error(err)
-		}
-	}
-	if accepted := <-done; len(accepted) != 2000 {
-		t.Errorf("%d of 2000 accepted", len(accepted))
-	}
-	checkStorage(t, n, dir)
-}
