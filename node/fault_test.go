@@ -3,8 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,34 +81,6 @@ func TestReplicaIsRebuilt(t *testing.T) {
 	}
 	if len(crowd(t, c, sku, "c", 100)) != 100 {
 		t.Error("not all were accepted after the rebuild")
-	}
-}
-
-// A log flipped in the middle is refused, with segment and offset and what to do; a second process on the same directory is refused too.
-func TestRefusesADamagedOrBusyLog(t *testing.T) {
-	dir := t.TempDir()
-	n := open(t, config(dir))
-	c := n.client(t)
-	if _, err := c.CreateSKU(context.Background(), client.SKUSpec{SKU: "shoe", Stock: 1000}); err != nil {
-		t.Fatal(err)
-	}
-	crowd(t, c, "shoe", "a", 300)
-	if _, err := Open(context.Background(), config(dir)); !errors.Is(err, wal.ErrLocked) || ExitCode(err) != 1 {
-		t.Errorf("a second node on the directory: %v", err)
-	}
-	drain(t, n)
-	segment := filepath.Join(dir, "wal", "0000000000000001.wal")
-	b, err := os.ReadFile(segment)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b[9000] ^= 0x10
-	if err := os.WriteFile(segment, b, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	_, err = Open(context.Background(), config(dir))
-	if ExitCode(err) != 4 || !strings.Contains(err.Error(), "0000000000000001.wal") || !strings.Contains(err.Error(), "wal verify") {
-		t.Fatalf("exit %d: %v", ExitCode(err), err)
 	}
 }
 

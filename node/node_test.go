@@ -2,12 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,37 +89,4 @@ func drain(t testing.TB, n *Node) {
 		t.Error(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-}
-
-func TestRefusesAnUnusableDirectory(t *testing.T) {
-	for name, c := range map[string]struct {
-		prepare func(dir string) error
-		exit    int
-		says    string
-	}{
-		"another node": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "node.json"), []byte(`{"format":1,"node_id":"n2","cluster_id":"00112233445566778899aabbccddeeff","shards":4}`), 0o644)
-		}, 1, "--node-id n2"},
-		"newer format": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "node.json"), []byte(`{"format":2,"node_id":"n1","cluster_id":"00112233445566778899aabbccddeeff","shards":4}`), 0o644)
-		}, 1, "newer build"},
-		"damaged identity": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte(`{`), 0o644) }, 1, "damaged"},
-		"not ours":         {func(dir string) error { return os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o644) }, 1, "thesis.txt"},
-		"a file":           {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o644)) }, 1, "not a directory"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "data")
-			if err := errors.Join(os.Mkdir(dir, 0o755), c.prepare(dir)); err != nil {
-				t.Fatal(err)
-			}
-			n, err := Open(context.Background(), config(dir))
-			if err == nil {
-				n.Close()
-				t.Fatal("it opened")
-			}
-			if ExitCode(err) != c.exit || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("exit %d: %v", ExitCode(err), err)
-			}
-		})
-	}
 }

@@ -21,7 +21,7 @@ type Row struct {
 	Says []string
 	// Counted is the metric that counts it, "" when there is none because nobody serves.
 	Counted string
-	// Where is the test that holds the row: api, wire, node or command.
+	// Where says which test holds the row.
 	Where string
 }
 
@@ -165,7 +165,7 @@ func parseRow(line string) (r Row, err error) {
 	switch {
 	case r.ID == "" || r.Input == "":
 		return r, fmt.Errorf("no id or input")
-	case !slices.Contains([]string{"api", "wire", "node", "command"}, r.Where):
+	case !slices.Contains([]string{"api", "wire", "node state", "node peer", "node start", "command"}, r.Where):
 		return r, fmt.Errorf("no test is called %q", r.Where)
 	case r.Counted == "" && r.Exit == 0 && cells[2] != "starts":
 		return r, fmt.Errorf("nothing counts it")
