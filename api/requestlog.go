@@ -35,15 +35,17 @@ const (
 const (
 	DefaultLogPerSecond = 100
 	DefaultSlowRequest  = time.Second
-	maxLogPerSecond     = 1_000_000
 )
+
+// MaxLogPerSecond is the most that RequestLog.PerSecond can be.
+const MaxLogPerSecond = 1_000_000
 
 func (c *RequestLog) withDefaults() bool {
 	if c.Which == "" {
 		c.Which = LogErrors
 	}
 	known := c.Which == LogOff || c.Which == LogErrors || c.Which == LogAll
-	return known && c.PerSecond <= maxLogPerSecond && fill(&c.PerSecond, DefaultLogPerSecond) && fill(&c.Slow, DefaultSlowRequest)
+	return known && c.PerSecond <= MaxLogPerSecond && fill(&c.PerSecond, DefaultLogPerSecond) && fill(&c.Slow, DefaultSlowRequest)
 }
 
 // requestLog writes the records about requests.

@@ -250,7 +250,7 @@ func TestRequestIDOfOddCharacters(t *testing.T) {
 }
 
 func TestRequestLogConfig(t *testing.T) {
-	for _, bad := range []RequestLog{{Which: "some"}, {PerSecond: -1}, {PerSecond: maxLogPerSecond + 1}, {Slow: -1}} {
+	for _, bad := range []RequestLog{{Which: "some"}, {PerSecond: -1}, {PerSecond: MaxLogPerSecond + 1}, {Slow: -1}} {
 		s := newShop(t)
 		_, err := New(Config{Core: s.core, Health: s.health, RequestLog: bad})
 		if !errors.Is(err, ErrConfig) {
