@@ -78,7 +78,7 @@ var calls = map[string]*call{
 	"POST /v1/orders/{id}/confirm": {id: "confirmOrder", tag: tagOrders, summary: "Record an order's payment", heading: "POST /v1/orders/{id}/confirm",
 		body: confirmShape, asks: true, timed: true, example: exampleConfirm,
 		codes: []stock.Code{stock.OrderNotFound, stock.Frozen, stock.OrderExpired, stock.InvalidState, stock.DuplicatePayment, stock.SoldOut,
-			stock.SoldOutPending, stock.InsufficientStock},
+			stock.InsufficientStock},
 		answers: []success{{status: 200, about: "Confirmed, now or before by this payment.", schema: "Order", example: exampleConfirmed}}},
 	"POST /v1/orders/{id}/cancel": {id: "cancelOrder", tag: tagOrders, summary: "Give an order up before its payment",
 		heading: "POST /v1/orders/{id}/cancel",
