@@ -96,7 +96,7 @@ func TestUnitSettings(t *testing.T) {
 		t.Fatalf("%q", examples)
 	}
 	for _, e := range examples {
-		if strings.HasPrefix(e[1], "HOLDFAST_") {
+		if strings.HasPrefix(e[1], "HOLDFAST_") && e[1] != "HOLDFAST_CONFIG" { // there is no such file here
 			t.Setenv(e[1], e[2])
 		}
 	}

@@ -24,6 +24,7 @@
 //	demo.go          the sale with its proof
 //	serve.go         a node's flags
 //	serving.go       a node from its start to its end
+//	doctor.go        whether this machine is fit for a node
 //	notify.go        what the service manager is told of it; rusage_*.go tell work from waiting
 //	access.go        who may call a node, as flags
 //	keys.go          making API keys
