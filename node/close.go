@@ -99,6 +99,7 @@ func (n *Node) close(ctx context.Context) error {
 		if n.log != nil {
 			errs = append(errs, n.log.Close())
 		}
+		n.closeTracing(ctx)
 		n.closeErr = errors.Join(errs...)
 	})
 	return n.closeErr

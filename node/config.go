@@ -57,6 +57,10 @@ type Config struct {
 	FlushBacklog int64
 
 	Logger *slog.Logger
+	// RequestLog says which requests Logger is told about.
+	RequestLog api.RequestLog
+	// Tracing exports requests as the OTEL_ variables of the environment say; see tracing.Wanted.
+	Tracing bool
 	// Opening, when set, is told what Open is about to do, and what it waits for, in words; it must return soon.
 	Opening func(step string)
 	// Build is what /version shows.

@@ -8,5 +8,5 @@
 //
 // Files: config.go what can be set; access.go who may call; node.go open; close.go drain, close; datadir.go the data directory's identity; preflight.go what
 // Open would refuse; shard.go and core.go join actors, cluster,
-// storage and api, which do not know each other; health.go readiness; observe.go and metrics.go metrics of the log, the process and the node; errors.go errors and exit codes.
+// storage and api, which do not know each other; health.go readiness; tracing.go who is told of requests; observe.go and metrics.go metrics of the log, the process and the node; errors.go errors and exit codes.
 package node

@@ -17,6 +17,7 @@ import (
 	"holdfast/api"
 	"holdfast/api/access"
 	"holdfast/api/audit"
+	"holdfast/api/tracing"
 	"holdfast/cluster"
 	"holdfast/cluster/placement"
 	"holdfast/stock"
@@ -43,6 +44,7 @@ type Node struct {
 	keys        *access.Keys
 	certificate *access.Certificate
 	audit       *audit.Log
+	tracing     *tracing.Exporter // nil when nobody wants spans
 	server      *api.Server
 	served      chan error
 
@@ -69,7 +71,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}{
 		{"reading keys and certificate", n.openAccess}, {"opening the data directory", n.openDir}, {"taking the ports", n.listen},
 		{"recovering the log", n.openLog}, {"restoring the shards", n.openShards}, {"opening storage", n.openStorage},
-		{"opening the audit log", n.openAudit}, {"registering the metrics", n.observe}, {"opening the front door", n.openAPI},
+		{"opening the audit log", n.openAudit}, {"registering the metrics", n.observe},
+		{"starting to export spans", n.openTracing}, {"opening the front door", n.openAPI},
 	} {
 		n.opening(step.name)
 		if err := step.open(); err != nil {
@@ -171,7 +174,7 @@ func (n *Node) newMachine(s *cluster.Shard) (cluster.Machine, error) {
 	settings.RetentionMS = n.cfg.Retention.Milliseconds()
 	r, err := n.system.NewReplica(actors.ReplicaConfig{
 		Shard: s.ID(), Log: s, Init: stock.Init{Partitions: n.partitions(s.ID()), Settings: settings},
-		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, ApplyBacklog: n.cfg.ApplyBacklog,
+		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, MaxRemembered: n.cfg.MaxRemembered, ApplyBacklog: n.cfg.ApplyBacklog,
 		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
 		OnFault: func(index uint64, err error) {
 			if errors.Is(err, actors.ErrClock) {
@@ -238,7 +241,7 @@ func (n *Node) openAPI() (err error) {
 		Core: core{n.gateway, n}, Health: n, Registry: n.registry, Build: n.cfg.Build, Logger: n.cfg.Logger,
 		MaxBodyBytes: n.cfg.MaxBodyBytes, MaxBatchBytes: n.cfg.MaxBatchBytes, MaxBodyMemoryBytes: n.cfg.MaxBodyMemoryBytes,
 		BodyTimeout: n.cfg.BodyTimeout, MaxConns: n.cfg.MaxConns, MaxAdminConns: n.cfg.MaxAdminConns,
-		Keys: n.keys, Certificate: n.certificate, Audit: n.audit,
+		Keys: n.keys, Certificate: n.certificate, Audit: n.audit, RequestLog: n.cfg.RequestLog, Tracer: n.tracer(),
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

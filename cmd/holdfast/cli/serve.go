@@ -2,12 +2,13 @@ package cli
 
 import (
 	"errors"
-	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/api"
+	"holdfast/api/tracing"
 	"holdfast/node"
 	"holdfast/storage"
 )
@@ -40,6 +41,7 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			v := build()
+			s.RequestLog, s.Tracing = s.requests, tracing.Wanted(os.Getenv)
 			s.Logger, s.Build = logger, api.Build{Version: v.Version, Commit: v.Commit, Go: v.Go}
 			return a.serve(cmd.Context(), s)
 		},
@@ -89,7 +91,7 @@ func (s *service) check() error {
 	if err := checkBounds(&s.Config); err != nil {
 		return err
 	}
-	if _, err := s.logger(io.Discard); err != nil {
+	if err := s.logging.check(); err != nil {
 		return err
 	}
 	return refused(s.Config.Check())
