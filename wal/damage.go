@@ -14,16 +14,16 @@ import (
 //
 // Longer damage to the last batch alone cannot be told from a torn write by anyone; it is cut with a message.
 
-// blame returns why the bad batch was whole once, or "" when it is a torn tail. seq is the sequence it must have.
-// buf is as before when it returns.
-func blame(buf []byte, bad *badBatch, seed uint32, seq uint64) string {
+// blame returns why the bad batch was whole once, or "" when it is a torn tail, and the bit, counted from 1, that is
+// flipped if that is why. seq is the sequence it must have. buf is as before when it returns.
+func blame(buf []byte, bad *badBatch, seed uint32, seq uint64) (reason string, flipped int) {
 	if f, ok := laterFrame(buf, bad.frame, seed, seq); ok {
-		return fmt.Sprintf("batch %d is damaged (%s): a frame of batch %d, written later, is sound at offset %d", seq, bad.reason, f.batch, f.offset)
+		return fmt.Sprintf("batch %d is damaged (%s): a frame of batch %d, written later, is sound at offset %d", seq, bad.reason, f.batch, f.offset), 0
 	}
 	if bit, ok := oneFlip(buf, bad, seed, seq); ok {
-		return fmt.Sprintf("batch %d is damaged (%s): it is whole when bit %d of byte %d is flipped", seq, bad.reason, bit%8, bit/8)
+		return fmt.Sprintf("batch %d is damaged (%s): it is whole when bit %d of byte %d is flipped", seq, bad.reason, bit%8, bit/8), bit + 1
 	}
-	return ""
+	return "", 0
 }
 
 // laterFrame looks for a sound frame of a batch after seq, at from or anywhere behind it.
@@ -44,8 +44,8 @@ func laterFrame(buf []byte, from int, seed uint32, seq uint64) (frame, bool) {
 // from the beginning of buf.
 func oneFlip(buf []byte, bad *badBatch, seed uint32, seq uint64) (bit int, ok bool) {
 	whole := func(bit int) bool {
-		buf[bit/8] ^= 1 << (bit % 8)
-		defer func() { buf[bit/8] ^= 1 << (bit % 8) }()
+		flip(buf, bit)
+		defer flip(buf, bit)
 		f, ok := frameAt(buf, bad.frame)
 		if !ok || f.batch != seq || !f.sound(buf, seed) {
 			return false

@@ -42,11 +42,20 @@ type CorruptionError struct {
 	Segment string // base name of the segment's file
 	Offset  int64  // byte offset in that file of the first frame that is not as it should be
 	Reason  string // one sentence
+	// Loss is what stands at the damage or behind it, as far as it can still be read, by group: what cutting the log
+	// there would take.
+	Loss []Loss
+
+	flipped int // bit in the segment, counted from 1, whose flipping repairs it
 }
 
-// Error names segment, offset and reason.
+// Error names segment, offset, reason and what is at stake.
 func (e *CorruptionError) Error() string {
-	return fmt.Sprintf("wal: corrupt: segment %s, offset %d: %s", e.Segment, e.Offset, e.Reason)
+	s := fmt.Sprintf("wal: corrupt: segment %s, offset %d: %s", e.Segment, e.Offset, e.Reason)
+	if len(e.Loss) > 0 {
+		s += "; there or behind it: " + describe(e.Loss)
+	}
+	return s
 }
 
 // Is reports whether target is ErrCorrupt.

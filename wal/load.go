@@ -17,6 +17,8 @@ type loaded struct {
 	scans    []segmentScan
 	headers  []segmentHeader
 	leftover []string // files of a segment whose creation was cut short
+	gap      error    // a file is missing; nil: none
+	beyond   []uint64 // the segments behind the gap
 	replay   *replay
 
 	// active is the position of the segment that takes the next batch: all before it are sealed, all after it have
@@ -40,23 +42,26 @@ func load(fs FS, dir string, mode OpenMode, tell func(Progress)) (*loaded, error
 	d.progress.OfSegments = len(seqs)
 	told := time.Duration(0)
 	var buf []byte
-	for _, seq := range seqs {
+	for i, seq := range seqs {
 		buf, err = d.read(seq, mode, buf)
 		d.progress.Segments++
 		d.progress.Bytes += int64(len(buf))
 		d.progress.Elapsed = time.Since(d.begun)
 		if err != nil {
-			return d, err
+			return d, d.assess(err, buf, append(seqs[i+1:], d.beyond...))
 		}
 		if tell != nil && d.progress.Elapsed-told >= progressEvery {
 			told = d.progress.Elapsed
 			tell(d.progress)
 		}
 	}
+	if d.gap != nil {
+		return d, d.assess(d.gap, nil, d.beyond)
+	}
 	return d, d.check()
 }
 
-// list returns the sequences of the segments, in order and without gap.
+// list returns the sequences of the segments, in order, up to the first gap.
 func (d *loaded) list() ([]uint64, error) {
 	names, err := d.fs.List(d.dir)
 	if err != nil {
@@ -73,7 +78,9 @@ func (d *loaded) list() ([]uint64, error) {
 	slices.Sort(seqs)
 	for i := 1; i < len(seqs); i++ {
 		if seqs[i] != seqs[i-1]+1 {
-			return nil, d.missing(seqs[i-1]+1, "the file is missing, though segments before and after it are there")
+			d.gap = d.missing(seqs[i-1]+1, "the file is missing, though segments before and after it are there")
+			d.beyond = seqs[i:]
+			return seqs[:i:i], nil
 		}
 	}
 	return seqs, nil
@@ -85,12 +92,10 @@ func (d *loaded) missing(seq uint64, reason string) error {
 
 // read opens one segment and takes its batches. It returns the buffer for the next one.
 func (d *loaded) read(seq uint64, mode OpenMode, buf []byte) ([]byte, error) {
-	name := segmentName(seq)
-	file, err := d.fs.Open(filepath.Join(d.dir, name), mode)
+	seg, err := d.openSegment(seq, mode)
 	if err != nil {
-		return buf, fmt.Errorf("open segment %s: %w", name, err)
+		return buf, err
 	}
-	seg := &segment{name: name, seq: seq, file: file, end: headerBytes}
 	d.segments = append(d.segments, seg)
 	d.headers = append(d.headers, segmentHeader{})
 	d.scans = append(d.scans, segmentScan{end: headerBytes})
@@ -98,14 +103,23 @@ func (d *loaded) read(seq uint64, mode OpenMode, buf []byte) ([]byte, error) {
 	if buf, err = readAll(seg, buf); err != nil {
 		return buf, err
 	}
-	if d.headers[at], err = decodeHeader(buf, name, seq, seg.size); err != nil {
+	if d.headers[at], err = decodeHeader(buf, seg.name, seq, seg.size); err != nil {
 		return buf, err
 	}
 	seg.seed = d.headers[at].seed
 	if d.headers[at].cluster != d.headers[0].cluster {
-		return buf, fmt.Errorf("%w: segment %s does not belong to the cluster of segment %s", ErrOtherCluster, name, d.segments[0].name)
+		return buf, fmt.Errorf("%w: segment %s does not belong to the cluster of segment %s", ErrOtherCluster, seg.name, d.segments[0].name)
 	}
 	return buf, d.take(at, buf)
+}
+
+func (d *loaded) openSegment(seq uint64, mode OpenMode) (*segment, error) {
+	name := segmentName(seq)
+	file, err := d.fs.Open(filepath.Join(d.dir, name), mode)
+	if err != nil {
+		return nil, fmt.Errorf("open segment %s: %w", name, err)
+	}
+	return &segment{name: name, seq: seq, file: file, end: headerBytes}, nil
 }
 
 func readAll(seg *segment, buf []byte) ([]byte, error) {
@@ -178,12 +192,8 @@ func (d *loaded) check() error {
 	} else if d.scans[d.active].sealed {
 		d.active++ // sealed, and the next one not yet begun
 	}
-	if err := d.replay.finish(); err != nil {
-		reason := err.Error()
-		if errors.Is(err, errIncomplete) {
-			reason += "; a segment before this one is missing"
-		}
-		return &CorruptionError{Segment: d.segments[0].name, Reason: reason}
+	if missing, err := d.replay.finish(); err != nil {
+		return &CorruptionError{Segment: d.segments[0].name, Reason: err.Error() + "; a segment before this one is missing", Loss: missing}
 	}
 	return nil
 }

@@ -82,7 +82,8 @@ func (l *Log) cut(seg *segment, scan segmentScan) error {
 		return nil
 	}
 	l.cfg.Logger.Warn("the log ends in a batch that was never acknowledged: it is cut", "dir", l.cfg.Dir,
-		"segment", seg.name, "offset", scan.end, "bytes", scan.dirty-scan.end)
+		"segment", seg.name, "offset", scan.end, "bytes", scan.dirty-scan.end,
+		"entries", describe(scan.torn))
 	for at := scan.end; at < scan.dirty; {
 		n := min(scan.dirty-at, len(zeros))
 		if err := writeFull(seg.file, zeros[:n], int64(at)); err != nil {

@@ -84,12 +84,10 @@ func (r *replay) checkpointEnd() error {
 // errIncomplete is what finish wraps.
 var errIncomplete = errors.New("a live entry is in no segment")
 
-// finish checks that every live entry has been seen.
-func (r *replay) finish() error {
-	for id, s := range r.groups {
-		if missing := s.index.complete(); missing != 0 {
-			return fmt.Errorf("entry %d of group %d: %w", missing, id, errIncomplete)
-		}
+// finish checks that every live entry has been seen, and returns what was not.
+func (r *replay) finish() ([]Loss, error) {
+	if missing := r.missingEntries(); len(missing) > 0 {
+		return missing, fmt.Errorf("entry %d of group %d: %w", missing[0].First, missing[0].Group, errIncomplete)
 	}
-	return nil
+	return nil, nil
 }

@@ -10,6 +10,7 @@ type segmentScan struct {
 	end             int  // offset after the last whole batch
 	sealed          bool // the last batch is a seal
 	dirty           int  // end of the bytes of a torn tail; 0: zeros follow end
+	torn            []Loss
 }
 
 // visitor is told of each frame of each whole batch, in order, end frames included.
@@ -32,10 +33,10 @@ func scanSegment(name string, buf []byte, seed uint32, due uint64, visit visitor
 			if due == 0 {
 				return corrupt(bad.frame, "the first batch of the oldest segment is damaged (%s)", bad.reason)
 			}
-			if reason := blame(buf, bad, seed, due); reason != "" {
-				return corrupt(bad.frame, "%s", reason)
+			if reason, flipped := blame(buf, bad, seed, due); reason != "" {
+				return s, &CorruptionError{Segment: name, Offset: int64(bad.frame), Reason: reason, flipped: flipped}
 			}
-			s.dirty = used
+			s.tear(buf, used, seed, due)
 			return s, nil
 		}
 		if (b.role == roleCheckpoint) != (s.batches == 0) || b.role > roleSeal {
@@ -49,6 +50,14 @@ func scanSegment(name string, buf []byte, seed uint32, due uint64, visit visitor
 		due = b.seq + 1
 	}
 	return s, nil
+}
+
+// tear notes a torn tail: what stands from s.end to used.
+func (s *segmentScan) tear(buf []byte, used int, seed uint32, due uint64) {
+	s.dirty = used
+	cut := newLosses(due, due)
+	cut.look(buf, s.end, seed)
+	s.torn = cut.sorted()
 }
 
 func (s *segmentScan) took(b batchSpan) {

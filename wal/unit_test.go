@@ -71,7 +71,7 @@ func TestBlame(t *testing.T) {
 			if bad == nil {
 				t.Fatal("the batch is whole")
 			}
-			if reason := blame(buf, bad, seed, 5); (reason != "") != tt.corrupt {
+			if reason, _ := blame(buf, bad, seed, 5); (reason != "") != tt.corrupt {
 				t.Errorf("blamed: %q", reason)
 			}
 			if !bytes.Equal(was, buf) {
@@ -287,7 +287,7 @@ func TestReplayWithoutTheOldestSegments(t *testing.T) {
 			r := newReplay()
 			_, err := scanSegment("x", buf, 9, 0, r.visitor(&segment{name: "x"}))
 			if err == nil {
-				err = r.finish()
+				_, err = r.finish()
 			}
 			if (err == nil) != tt.ok {
 				t.Fatalf("error %v", err)

@@ -39,7 +39,10 @@ type GroupReport struct {
 	ID        uint32
 	First     uint64 // 0: no entries
 	Last      uint64
+	FirstTerm uint64 // of the first and of the last entry; 0 when they cannot be read
+	LastTerm  uint64
 	LiveBytes int64
+	Oldest    string   // segment in which the oldest byte of it lives, "": no entries
 	Keys      []string // of the stable store, in order
 }
 
@@ -48,6 +51,7 @@ type TornTail struct {
 	Segment string
 	Offset  int64
 	Bytes   int64
+	Entries []Loss // what of it can be read, by group
 }
 
 // Verify reads the whole log in dir, which no process may have open, and changes nothing. It returns a *CorruptionError,
@@ -55,8 +59,8 @@ type TornTail struct {
 // report then covers what was read before. A nil FS is OS.
 func Verify(fs FS, dir string) (Report, error) {
 	d, err := load(orOS(fs), dir, ReadOnly, nil)
-	closed := d.close()
 	r := d.report()
+	closed := d.close()
 	if err != nil {
 		return r, err
 	}
@@ -114,7 +118,7 @@ func (d *loaded) report() Report {
 			Batches: s.batches, Frames: s.frames, FirstBatch: s.firstBatch, LastBatch: s.lastBatch, Sealed: s.sealed,
 		})
 		if s.dirty > 0 {
-			r.TornTail = &TornTail{Segment: seg.name, Offset: int64(s.end), Bytes: int64(s.dirty - s.end)}
+			r.TornTail = &TornTail{Segment: seg.name, Offset: int64(s.end), Bytes: int64(s.dirty - s.end), Entries: s.torn}
 		}
 	}
 	for id, s := range d.replay.groups {
@@ -122,11 +126,30 @@ func (d *loaded) report() Report {
 			continue
 		}
 		g := GroupReport{ID: id, First: s.index.first, Last: s.index.last, Keys: slices.Sorted(maps.Keys(s.keys))}
-		for _, e := range s.index.extents {
-			g.LiveBytes += int64(e.bytes)
-		}
+		g.look(s.index.extents)
 		r.Groups = append(r.Groups, g)
 	}
 	slices.SortFunc(r.Groups, func(a, b GroupReport) int { return cmp.Compare(a.ID, b.ID) })
 	return r
+}
+
+// look takes from the group's entries what the report says of them.
+func (g *GroupReport) look(all []extent) {
+	for _, e := range all {
+		g.LiveBytes += int64(e.bytes)
+		if g.Oldest == "" || e.seg.name < g.Oldest {
+			g.Oldest = e.seg.name
+		}
+	}
+	if n := len(all); n > 0 {
+		g.FirstTerm, g.LastTerm = termOf(all[0]), termOf(all[n-1])
+	}
+}
+
+func termOf(e extent) uint64 {
+	var l raft.Log
+	if err := e.seg.readEntry(e, make([]byte, e.bytes), &l); err != nil {
+		return 0
+	}
+	return l.Term
 }
