@@ -248,12 +248,12 @@ func (b *Book) insert(l *Ledger) {
 	b.byName[s.name] = s
 }
 
-// Detach gives a ledger away to an actor of its own; it starts a journal of its own.
+// Detach gives a ledger away to an actor of its own, with a journal of its own.
 func (b *Book) Detach(number uint32) *Ledger {
 	s := b.slots[number-1]
 	l := s.ledger
 	s.ledger, s.dueAt = nil, 0
-	l.journal = NewJournal(b.index, b.journal.max)
+	l.journal = b.journal.part(number, l.rows.len(), b.index)
 	return l
 }
 

@@ -18,6 +18,11 @@ type Journal struct {
 	from  uint64
 	max   int
 	moves Moves
+	// losses counts how often the notes were forgotten.
+	losses int
+	// A journal that went away with a ledger knows when that was: up to which index, and at how many losses of the journal it came from.
+	leftAt     uint64
+	leftLosses int
 }
 
 type noted struct {
@@ -51,7 +56,10 @@ func (j *Journal) note(index uint64, number uint32, counter uint64) {
 	j.notes = append(j.notes, noted{index, counter, number})
 }
 
-func (j *Journal) forget(upTo uint64) { j.notes, j.head, j.from = nil, 0, upTo }
+func (j *Journal) forget(upTo uint64) {
+	j.notes, j.head, j.from = nil, 0, upTo
+	j.losses++
+}
 
 // Span says which changes are asked for.
 type Span struct {
@@ -124,20 +132,47 @@ func (j *Journal) rebuild(since uint64, all func(func(*Ledger))) {
 			}
 		}
 	})
-	j.sort()
+	j.notes = sorted(j.notes)
 }
 
-// merge takes over the notes of a ledger that comes back. Some may stand in both: of rows that changed before the ledger went away.
+// part returns a journal for a ledger that goes away at an index, with the notes of its rows. When it has fewer rows than there are notes to look
+// through, the journal is left to be made again from them.
+func (j *Journal) part(number uint32, rows, index uint64) *Journal {
+	o := &Journal{from: index, max: j.max, leftAt: index, leftLosses: j.losses}
+	if uint64(j.Len()) > rows {
+		return o
+	}
+	o.from = j.from
+	for _, n := range j.notes[j.head:] {
+		if n.number == number {
+			o.notes = append(o.notes, n)
+		}
+	}
+	return o
+}
+
+// merge takes over the notes of a ledger that comes back. Those from before it went away are still here, unless this journal was made again
+// meanwhile. The cost is that of what was noted since.
 func (j *Journal) merge(o *Journal) {
-	j.from = max(j.from, o.from)
-	j.notes, j.head = slices.Concat(j.notes[j.head:], o.notes[o.head:]), 0
-	j.sort()
+	back := o.notes[o.head:]
+	if o.leftLosses == j.losses {
+		back = back[sort.Search(len(back), func(i int) bool { return back[i].index > o.leftAt }):]
+	}
+	if o.leftLosses != j.losses || o.from > o.leftAt {
+		j.from = max(j.from, o.from)
+	}
+	if len(back) == 0 {
+		return
+	}
+	at := j.head + sort.Search(j.Len(), func(i int) bool { return j.notes[j.head+i].index >= back[0].index })
+	tail := sorted(slices.Concat(j.notes[at:], back))
+	j.notes = append(j.notes[:at], tail...)
 }
 
-// sort puts the notes into the order of change, each once.
-func (j *Journal) sort() {
-	slices.SortFunc(j.notes, func(a, b noted) int {
+// sorted puts notes into the order of change, each once.
+func sorted(notes []noted) []noted {
+	slices.SortFunc(notes, func(a, b noted) int {
 		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.number, b.number), cmp.Compare(a.counter, b.counter))
 	})
-	j.notes = slices.Compact(j.notes)
+	return slices.Compact(notes)
 }

@@ -2,6 +2,7 @@ package stock
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -91,5 +92,130 @@ func TestJournalOfALedgerThatCameBack(t *testing.T) {
 	}
 	if len(told) != 20 || len(c.Orders) != 20 {
 		t.Fatalf("back, %d rows of %d orders", len(c.Orders), len(told))
+	}
+}
+
+// A ledger goes and comes back again and again: neither its own journal nor the shard's is made again from the rows for it.
+func TestMovesDoNotLookAtEveryRow(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("shoe", 100_000))
+	for i := range 5000 {
+		apply(2, order("shoe", "u", fmt.Sprint("old", i), 1))
+	}
+	flushed := b.index
+	b.Changes(Span{Since: flushed, Limit: 1, Durable: flushed})
+	losses := b.journal.losses
+	for i := range 50 {
+		apply(3, order("shoe", "u", fmt.Sprint("cold", i), 1))
+		l := b.Detach(1)
+		at := b.Begin(Header{Clock: 3}, b.index+1)
+		l.Apply(at, order("shoe", "u", fmt.Sprint("hot", i), 1))
+		if i%2 == 0 {
+			c := l.Changes(Span{Since: flushed, Limit: 1000, Durable: flushed, Applied: b.index})
+			if len(c.Orders) != 2*i+2 {
+				t.Fatalf("away for the %dth time, %d orders are told", i, len(c.Orders))
+			}
+		}
+		if l.journal.losses > 0 {
+			t.Fatal("the journal of a ledger that went away was made again")
+		}
+		b.Attach(l)
+		if c := b.Changes(Span{Since: flushed, Limit: 1000, Durable: flushed}); len(c.Orders) != 2*i+2 {
+			t.Fatalf("back for the %dth time, %d orders are told", i, len(c.Orders))
+		}
+	}
+	if b.journal.losses != losses {
+		t.Error("the shard's journal was made again")
+	}
+}
+
+// Two ledgers come and go at random, journals overflow, the sink takes pages and now and then goes back: in the end it has every row as it is.
+func TestJournalsMissNothing(t *testing.T) {
+	for seed := range uint64(200) {
+		dice := rand.New(rand.NewPCG(seed, 3))
+		b, apply := shard(t)
+		b.journal.max = 5 + dice.IntN(60)
+		apply(1, create("shoe", 100_000))
+		apply(1, create("hat", 100_000))
+		away := make(map[uint32]*Ledger)
+		stored := make(map[OrderID]Order)
+		cursor, durable, ids := uint64(0), uint64(0), []OrderID(nil)
+		flush := func(limit int) {
+			c := b.Changes(Span{Since: cursor, Limit: limit, Durable: durable})
+			for _, l := range away {
+				part := l.Changes(Span{Since: cursor, Limit: limit, Durable: durable, Applied: b.index})
+				c.UpTo, c.Orders = min(c.UpTo, part.UpTo), append(c.Orders, part.Orders...)
+			}
+			for _, o := range c.Orders {
+				if o.Version > stored[o.ID].Version {
+					stored[o.ID] = o
+				}
+			}
+			cursor = c.UpTo
+		}
+		do := func(c Command) Outcome {
+			at := b.Begin(Header{Clock: 5}, b.index+1)
+			if o := b.Owner(c); o.Away() {
+				return away[o.Number].Apply(at, c)
+			}
+			return b.Apply(at, c)
+		}
+		for i := range 150 {
+			switch number := uint32(1 + dice.IntN(2)); dice.IntN(8) {
+			case 0:
+				if l := away[number]; l != nil {
+					delete(away, number)
+					b.Attach(l)
+				} else {
+					away[number] = b.Detach(number)
+				}
+			case 1:
+				flush(1 + dice.IntN(20))
+			case 2:
+				if durable = cursor; dice.IntN(10) == 0 {
+					cursor, durable = cursor/2, cursor/2
+				}
+			case 3:
+				if len(ids) > 0 {
+					do(&Cancel{Meta: Meta{Key: fmt.Sprint("c", i)}, Order: ids[dice.IntN(len(ids))]})
+				}
+			default:
+				ids = append(ids, do(order([]string{"shoe", "hat"}[number-1], "u", fmt.Sprint("k", i), 1)).Order.ID)
+			}
+		}
+		for range 200 {
+			flush(7)
+		}
+		for _, l := range away {
+			b.Attach(l)
+		}
+		b.Each(func(l *Ledger) {
+			for _, o := range l.Orders() {
+				if stored[o.ID] != o {
+					t.Fatalf("seed %d: stored %+v, is %+v", seed, stored[o.ID], o)
+				}
+			}
+		})
+	}
+}
+
+// A SKU with many orders, all in storage, goes away and comes back, and storage asks both times.
+func BenchmarkMove(b *testing.B) {
+	for _, orders := range []int{1_000, 1_000_000} {
+		b.Run(fmt.Sprint("orders=", orders), func(b *testing.B) {
+			book, apply := shard(b)
+			apply(1, create("shoe", int64(orders)))
+			for i := range orders {
+				apply(2, order("shoe", "u", fmt.Sprint("k", i), 1))
+			}
+			flushed := Span{Since: book.index, Limit: 1, Durable: book.index, Applied: book.index}
+			book.Changes(flushed)
+			for b.Loop() {
+				l := book.Detach(1)
+				l.Changes(flushed)
+				book.Attach(l)
+				book.Changes(flushed)
+			}
+		})
 	}
 }
