@@ -55,10 +55,12 @@ func servedBy(rt *router, given []served) ([]served, error) {
 				continue
 			}
 			c := calls[r.name()]
-			if c == nil {
+			switch {
+			case c == nil:
 				return nil, errors.Join(ErrConfig, fmt.Errorf("the contract says nothing of %s", r.name()))
+			case !c.page:
+				all = append(all, served{r, c, rt.admin})
 			}
-			all = append(all, served{r, c, rt.admin})
 		}
 	}
 	return all, nil

@@ -29,6 +29,8 @@ type call struct {
 	plain []int
 	// example is a request's body.
 	example string
+	// page: it is not in the document.
+	page bool
 }
 
 // success is an answer that is no problem.
@@ -133,8 +135,8 @@ var calls = map[string]*call{
 		answers: []success{{status: 200, about: "An OpenAPI 3.1 document.", schema: "Contract"}, notModified}},
 	"GET /metrics": {id: "getMetrics", tag: tagNode, summary: "Read the metrics", heading: "Operations", plain: []int{http.StatusInternalServerError},
 		answers: []success{{status: 200, about: "In a format of Prometheus.", media: "text/plain"}}},
-	"GET /debug/pprof/": {id: "listProfiles", tag: tagNode, summary: "List Go's profiles", heading: "Operations",
-		answers: []success{{status: 200, about: "A page.", media: "text/html"}}},
+	// A page for people, and a path that generators of clients refuse because of its last slash.
+	"GET /debug/pprof/": {page: true},
 	"GET /debug/pprof/{profile}": {id: "getProfile", tag: tagNode, summary: "Read one of Go's profiles", heading: "Operations",
 		query: []*openapi.Parameter{debugParameter, secondsParameter}, codes: []stock.Code{routeNotFound},
 		plain:   []int{http.StatusBadRequest, http.StatusInternalServerError},

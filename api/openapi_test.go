@@ -39,7 +39,9 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 			all := map[string]*route{}
 			for _, routes := range rt.bySegments {
 				for _, r := range routes {
-					all[r.name()] = r
+					if !calls[r.name()].page {
+						all[r.name()] = r
+					}
 				}
 			}
 			return all
@@ -75,8 +77,8 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 				t.Errorf("%d calls, want %d", len(ops), want)
 			}
 		}
-		for call := range calls {
-			if public[call] == nil && admin[call] == nil {
+		for call, c := range calls {
+			if public[call] == nil && admin[call] == nil && !c.page {
 				t.Errorf("%s is described and not served", call)
 			}
 		}

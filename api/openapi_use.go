@@ -2,7 +2,7 @@ package api
 
 import (
 	"encoding/json"
-	"regexp"
+	"strings"
 
 	"holdfast/api/openapi"
 )
@@ -12,8 +12,6 @@ type use struct {
 	components *openapi.Components
 	maxItems   int
 }
-
-var reference = regexp.MustCompile(`"#/components/(\w+/[\w-]+)"`)
 
 // prune takes out the components that no call leads to: the public document does not speak of what only operators see.
 func (u *use) prune(d *openapi.Document) {
@@ -45,8 +43,13 @@ func reach(text map[string]string, used map[string]bool, place string) {
 		return
 	}
 	used[place] = true
-	for _, found := range reference.FindAllStringSubmatch(text[place], -1) {
-		reach(text, used, found[1])
+	const reference = `"#/components/`
+	_, rest, more := strings.Cut(text[place], reference)
+	for more {
+		var to string
+		to, rest, _ = strings.Cut(rest, `"`)
+		reach(text, used, to)
+		_, rest, more = strings.Cut(rest, reference)
 	}
 }
 
