@@ -47,5 +47,6 @@
 //	space.go                what lives and what is dead
 //	watchdog.go             stalls
 //	observer.go metrics.go  figures, and the metrics made of them
-//	verify.go               offline: Verify and Read
+//	verify.go inspect.go    offline: Verify and Read; the frames one by one
+//	loss.go                 which entries a damage takes
 package wal

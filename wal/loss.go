@@ -15,6 +15,7 @@ type Loss struct {
 	First, Last uint64
 }
 
+// String names the run as messages do.
 func (l Loss) String() string {
 	if l.First == l.Last {
 		return fmt.Sprintf("entry %d of group %d", l.First, l.Group)
@@ -102,9 +103,9 @@ func (d *loaded) assess(err error, buf []byte, behind []uint64) error {
 	}
 	s := newLosses(d.nextBatch, d.nextBatch+mostBatches)
 	if len(buf) > headerBytes {
-		from := headerBytes
-		if d.segments[len(d.segments)-1].name == damage.Segment {
-			from = max(from, int(min(damage.Offset, int64(len(buf)))))
+		from, last := headerBytes, len(d.segments)-1
+		if d.segments[last].name == damage.Segment {
+			from = d.scans[last].end // a batch is lost as a whole
 		}
 		if damage.flipped > 0 {
 			flip(buf, damage.flipped-1)

@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "makelog": makeLog, "flip": flip, "tear": tear, "deafserver": deafServer, "shutport": shutPort, "node": runNode, "orderid": orderID,
+			"exits": exits, "makelog": makeLog, "goldenlog": goldenLog, "flip": flip, "tear": tear, "deafserver": deafServer, "shutport": shutPort, "node": runNode, "orderid": orderID,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = &running{}
@@ -85,6 +85,17 @@ func makeLog(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(log.Close())
 }
+
+// goldenlog DIR puts a log there that an earlier build wrote, with entries of two groups.
+func goldenLog(ts *testscript.TestScript, _ bool, args []string) {
+	content, err := os.ReadFile(filepath.Join(golden, "v1.wal"))
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o750))
+	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "0000000000000001.wal"), content, 0o640))
+}
+
+// golden is where the package of the log keeps them.
+var golden = filepath.Join("..", "..", "wal", "testdata")
 
 // segments returns the segments of a log in order of their names, those ahead of the log apart.
 func segments(ts *testscript.TestScript, dir string) []string {

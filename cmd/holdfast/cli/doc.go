@@ -20,7 +20,8 @@
 //	outcome.go       what became of a key, and fencing it
 //	sku.go           creating and showing SKUs
 //	sku_change.go    changing them
-//	wal.go           the log, offline
+//	wal.go           the log, offline: whether it is sound
+//	wal_inspect.go   what it holds
 //	demo.go          the sale with its proof
 //	serve.go         a node's flags
 //	serving.go       a node from its start to its end

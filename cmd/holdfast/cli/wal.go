@@ -21,12 +21,12 @@ func (a *app) walCommand() *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE:    group,
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(a.walInspectCommand(), &cobra.Command{
 		Use: "verify DIR", Short: "Read every byte of a log and say whether it is sound", Args: exactly("DIR"),
 		Example: "  holdfast wal verify holdfast-data",
 		Long: "Read every byte of a log and say whether it is sound. DIR is a data directory or its wal/; nothing is changed, and no node may have it\n" +
-			"open. A torn tail, which a crash leaves and the next start cuts, is sound. Exit code 0: sound; 4: corrupt, with segment and byte\n" +
-			"offset; 1: it cannot be read.",
+			"open. A torn tail, which a crash leaves and the next start cuts, is sound. Exit code 0: sound; 4: corrupt, with segment, byte\n" +
+			"offset and the entries of each group that stand there or behind it; 1: it cannot be read.",
 		RunE: func(_ *cobra.Command, args []string) error { return a.verify(args[0]) },
 	})
 	return cmd
@@ -57,40 +57,81 @@ type place struct {
 	Offset  int64  `json:"offset"`
 	Bytes   int64  `json:"bytes,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Entries are those that stand there or behind it, as far as they can be read.
+	Entries []entriesOf `json:"entries,omitempty"`
+}
+
+type entriesOf struct {
+	Group uint32 `json:"group"`
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
+
+func entriesIn(all []wal.Loss) []entriesOf {
+	var entries []entriesOf
+	for _, l := range all {
+		entries = append(entries, entriesOf(l))
+	}
+	return entries
+}
+
+// examined is a log that was read: what was found, and what is wrong with it.
+type examined struct {
+	dir     string
+	report  wal.Report
+	corrupt *place
+	damage  error // with corrupt
+}
+
+// examineLog reads the whole log of a directory. An error is one of reading it, not of what it holds.
+func examineLog(dir string) (examined, error) {
+	x := examined{}
+	var err error
+	if x.dir, err = walDir(dir); err != nil {
+		return x, exitWith(ExitFailed, err)
+	}
+	x.report, err = wal.Verify(nil, x.dir)
+	damage, ok := errors.AsType[*wal.CorruptionError](err)
+	switch {
+	case ok:
+		x.corrupt = &place{Segment: damage.Segment, Offset: damage.Offset, Reason: damage.Reason, Entries: entriesIn(damage.Loss)}
+		x.damage = exitWith(ExitCorrupt, fmt.Errorf("%s: %w", x.dir, err))
+	case err != nil:
+		return x, exitWith(ExitFailed, fmt.Errorf("%s: %w", x.dir, err))
+	case len(x.report.Segments) == 0:
+		return x, exitWith(ExitFailed, fmt.Errorf("%s holds no log", x.dir))
+	}
+	return x, nil
+}
+
+// conclude says in one sentence how the log is, and returns what is wrong with it.
+func (a *app) conclude(x examined) error {
+	t := x.report.TornTail
+	switch {
+	case x.corrupt != nil:
+		return x.damage
+	case t == nil:
+		a.note("Sound.")
+	default:
+		a.note("Sound. A torn tail of %d bytes in segment %s at offset %d was never acknowledged; the next start cuts it.", t.Bytes, t.Segment, t.Offset)
+		for _, e := range t.Entries {
+			a.note("Of the torn tail can be read: %s.", e)
+		}
+	}
+	return nil
 }
 
 func (a *app) verify(dir string) error {
-	dir, err := walDir(dir)
+	x, err := examineLog(dir)
 	if err != nil {
-		return exitWith(ExitFailed, err)
+		return err
 	}
-	report, err := wal.Verify(nil, dir)
-	v := verdictOf(dir, report)
-	corrupt, isCorrupt := errors.AsType[*wal.CorruptionError](err)
-	switch {
-	case isCorrupt:
-		v.Corrupt = &place{Segment: corrupt.Segment, Offset: corrupt.Offset, Reason: corrupt.Reason}
-	case errors.Is(err, wal.ErrCorrupt):
-		return exitWith(ExitCorrupt, fmt.Errorf("%s: %w", dir, err))
-	case err != nil:
-		return exitWith(ExitFailed, fmt.Errorf("%s: %w", dir, err))
-	case len(report.Segments) == 0:
-		return exitWith(ExitFailed, fmt.Errorf("%s holds no log", dir))
-	}
-	v.Sound = !isCorrupt
+	v := verdictOf(x.dir, x.report)
+	v.Corrupt, v.Sound = x.corrupt, x.corrupt == nil
 	if err := a.print(v, v.table()); err != nil {
 		return err
 	}
-	switch {
-	case v.Corrupt != nil:
-		return exitWith(ExitCorrupt, fmt.Errorf("%s: %w", dir, err))
-	case v.TornTail != nil:
-		a.note("Sound. A torn tail of %d bytes in segment %s at offset %d was never acknowledged; the next start cuts it.",
-			v.TornTail.Bytes, v.TornTail.Segment, v.TornTail.Offset)
-	default:
-		a.note("Sound.")
-	}
-	return nil
+	return a.conclude(x)
 }
 
 // walDir returns the directory of the segments: dir/wal when there is one, else dir.
@@ -120,10 +161,15 @@ func verdictOf(dir string, r wal.Report) verdict {
 			v.Entries += g.Last - g.First + 1
 		}
 	}
-	if t := r.TornTail; t != nil {
-		v.TornTail = &place{Segment: t.Segment, Offset: t.Offset, Bytes: t.Bytes}
-	}
+	v.TornTail = tornTail(r.TornTail)
 	return v
+}
+
+func tornTail(t *wal.TornTail) *place {
+	if t == nil {
+		return nil
+	}
+	return &place{Segment: t.Segment, Offset: t.Offset, Bytes: t.Bytes, Entries: entriesIn(t.Entries)}
 }
 
 func (v verdict) table() table {
