@@ -12,6 +12,7 @@
 //	settings.go      the settings of a node, and where commands get the values of their flags
 //	config.go        showing and checking settings
 //	completion.go    what a shell offers
+//	man.go           manual pages
 //	output.go        tables and JSON
 //	remote.go        how a node is reached
 //	credentials.go   the API key of a call, and whom it trusts
