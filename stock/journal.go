@@ -151,14 +151,14 @@ func (j *Journal) part(number uint32, rows, index uint64) *Journal {
 	return o
 }
 
-// merge takes over the notes of a ledger that comes back. Those from before it went away are still here, unless this journal was made again
-// meanwhile. The cost is that of what was noted since.
+// merge takes over the notes of a ledger that comes back. Those from before the entry it went away in are still here, unless this journal was made
+// again meanwhile. The cost is that of what was noted since.
 func (j *Journal) merge(o *Journal) {
 	back := o.notes[o.head:]
 	if o.leftLosses == j.losses {
-		back = back[sort.Search(len(back), func(i int) bool { return back[i].index > o.leftAt }):]
+		back = back[sort.Search(len(back), func(i int) bool { return back[i].index >= o.leftAt }):]
 	}
-	if o.leftLosses != j.losses || o.from > o.leftAt {
+	if o.leftLosses != j.losses || o.losses > 0 {
 		j.from = max(j.from, o.from)
 	}
 	if len(back) == 0 {
