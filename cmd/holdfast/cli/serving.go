@@ -49,6 +49,10 @@ func (a *app) serve(ctx context.Context, s *service) (err error) {
 			u.draining(s.drainTimeout)
 			return drain(n, s, signals)
 		case err := <-n.Fatal():
+			if code := node.ExitCode(err); code == ExitCorrupt {
+				// Nothing is closed: raft panics, which is exit code 2, as soon as it wants to write to a log that has failed.
+				return exitWith(code, err)
+			}
 			return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
 		}
 	}
