@@ -198,7 +198,8 @@ func parseTime(text string) (stock.Time, bool) {
 		}
 		rest = rest[digits:]
 	}
-	if rest != "Z" && len(rest) != len("+00:00") {
+	// Package time lets an offset end with :60, and take 24 hours.
+	if rest != "Z" && (len(rest) != len("+00:00") || rest[1:] > "23:59" || rest[4:] > "59") {
 		return 0, false
 	}
 	t, err := time.Parse(time.RFC3339, text)

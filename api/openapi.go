@@ -37,10 +37,11 @@ func (s *Server) describe() error {
 	if err != nil {
 		return err
 	}
-	if s.public.contract, err = s.contractOf(public, false); err != nil {
+	p := newParts(s.cfg.MaxBatchItems)
+	if s.public.contract, err = s.contractOf(public, p, false); err != nil {
 		return err
 	}
-	s.admin.contract, err = s.contractOf(all, true)
+	s.admin.contract, err = s.contractOf(all, p, true)
 	return err
 }
 
@@ -72,8 +73,8 @@ func (r *route) name() string { return r.method + " " + r.path() }
 func (r *route) path() string { return "/" + strings.Join(r.pattern, "/") }
 
 // contractOf builds a document.
-func (s *Server) contractOf(all []served, admin bool) (contract, error) {
-	d := s.document(all, admin)
+func (s *Server) contractOf(all []served, p *parts, admin bool) (contract, error) {
+	d := s.document(all, p, admin)
 	text, err := d.Encode()
 	if err != nil {
 		return contract{}, fmt.Errorf("api: contract: %w", err)
@@ -81,14 +82,13 @@ func (s *Server) contractOf(all []served, admin bool) (contract, error) {
 	return contract{text, fmt.Sprintf(`"%016x"`, xxhash.Sum64(text))}, nil
 }
 
-func (s *Server) document(all []served, admin bool) *openapi.Document {
+func (s *Server) document(all []served, p *parts, admin bool) *openapi.Document {
 	d := &openapi.Document{
 		OpenAPI: openapi.Version,
 		Info: openapi.About{Title: "Holdfast", Summary: "Sells limited stock exactly.", Description: aboutAll, Version: s.cfg.Build.Version,
 			License: openapi.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"}},
-		Servers:    []openapi.Server{{URL: "/", Description: "The listener that this document came from."}},
-		Paths:      map[string]*openapi.PathItem{},
-		Components: components(),
+		Servers: []openapi.Server{{URL: "/", Description: "The listener that this document came from."}},
+		Paths:   map[string]*openapi.PathItem{},
 	}
 	if d.Info.Version == "" {
 		d.Info.Version = "unknown"
@@ -103,8 +103,6 @@ func (s *Server) document(all []served, admin bool) *openapi.Document {
 			d.Tags = append(d.Tags, tag)
 		}
 	}
-	u := &use{components: &d.Components, maxItems: s.cfg.MaxBatchItems}
-	u.bodies()
 	for _, v := range all {
 		path := v.route.path()
 		item := d.Paths[path]
@@ -115,14 +113,14 @@ func (s *Server) document(all []served, admin bool) *openapi.Document {
 			}
 			d.Paths[path] = item
 		}
-		*item.At(v.route.method) = u.operation(v)
+		*item.At(v.route.method) = operation(v)
 	}
-	u.prune(d)
+	d.Components = p.usedBy(d.Paths)
 	return d
 }
 
 // operation describes one call.
-func (u *use) operation(v served) *openapi.Operation {
+func operation(v served) *openapi.Operation {
 	c := v.call
 	op := &openapi.Operation{ID: c.id, Tags: []string{c.tag}, Summary: c.summary, Description: c.description(), Parameters: c.parameters(),
 		Responses: map[string]*openapi.Response{"default": {Ref: "#/components/responses/" + unroutedName}}}
@@ -139,7 +137,7 @@ func (u *use) operation(v served) *openapi.Operation {
 	for _, a := range c.answers {
 		op.Responses[strconv.Itoa(a.status)] = a.response(c)
 	}
-	u.problems(v, op)
+	addProblems(v, op)
 	return op
 }
 

@@ -129,7 +129,7 @@ func TestBodiesAgreeAtRandom(t *testing.T) {
 	j := judgeOf(t, newShop(t).server.admin)
 	accepted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		sh := rapid.SampledFrom(shapes).Draw(t, "shape")
+		sh := shapes[rapid.IntRange(0, len(shapes)-1).Draw(t, "shape")]
 		body := drawBody(t, sh)
 		if text := disagree(j, sh.name, body); text != "" {
 			t.Fatalf("%s %s: %s", sh.name, body, text)
@@ -175,7 +175,7 @@ func drawValue(t *rapid.T, m *member) string {
 	case aMoment:
 		return quoted(rapid.SampledFrom([]string{"2026-11-11T12:00:00Z", "2026-11-11T12:00:00.5+08:00", "2026-11-12T00:00:00.123Z", "2026-11-11t12:00:00Z",
 			"2026-11-11T12:00:00.1234Z", "2026-02-30T12:00:00Z", "1969-01-01T00:00:00Z", "2026-11-11 12:00:00Z", "2026-11-11T12:00:00", "", "now",
-			"2026-11-11T24:00:00Z", "2026-11-11T12:00:00+24:00", "2026-11-11T12:00:00,5Z"}).Draw(t, "moment"))
+			"2026-11-11T24:00:00Z", "2026-11-11T12:00:00+24:00", "2026-11-11T12:00:00-10:60", "2026-11-11T12:00:00,5Z"}).Draw(t, "moment"))
 	case aList:
 		n := rapid.IntRange(0, 3).Draw(t, "items")
 		items := make([]string, n)

@@ -30,7 +30,9 @@ func unsound(text []byte) (found []string) {
 	c.root()
 	c.paths()
 	c.references("#", doc)
-	c.schemas()
+	if c.used(); len(c.found) == 0 {
+		c.schemas()
+	}
 	return c.found
 }
 
@@ -276,14 +278,8 @@ func (c *checker) discriminator(place string, schema, d map[string]any) {
 	}
 }
 
-// schemas wants every component to be used, to be JSON Schema, and its examples to be of it.
-func (c *checker) schemas() {
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	if err := compiler.AddResource(judged, c.doc); err != nil {
-		c.say("#", "%v", err)
-		return
-	}
+// used wants every component to be used.
+func (c *checker) used() {
 	components, _ := c.doc["components"].(map[string]any)
 	for kind, all := range components {
 		for name := range all.(map[string]any) {
@@ -291,6 +287,16 @@ func (c *checker) schemas() {
 				c.say("#/components/"+kind, "%s is not used", name)
 			}
 		}
+	}
+}
+
+// schemas wants every schema to be JSON Schema, and its examples to be of it.
+func (c *checker) schemas() {
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource(judged, c.doc); err != nil {
+		c.say("#", "%v", err)
+		return
 	}
 	for _, place := range places("#", c.doc) {
 		schema, err := compiler.Compile(judged + "#" + strings.ReplaceAll(strings.ReplaceAll(strings.TrimPrefix(place, "#"), "{", "%7B"), "}", "%7D"))

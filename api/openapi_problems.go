@@ -133,8 +133,8 @@ func refusedWith(v served) []stock.Code {
 // readyID is the call whose problem also shows checks.
 const readyID = "getReady"
 
-// problems adds an answer for each status of the codes that a call can be refused with.
-func (u *use) problems(v served, op *openapi.Operation) {
+// addProblems adds an answer for each status of the codes that a call can be refused with.
+func addProblems(v served, op *openapi.Operation) {
 	byStatus := map[int][]stock.Code{}
 	for _, code := range refusedWith(v) {
 		status := rowOf(code).status
@@ -203,7 +203,7 @@ func notReady() *openapi.Schema {
 	return object("What is not as it must be, the failing checks first.", members, "checks_omitted")
 }
 
-// components returns all components; those that no call uses are taken out at the end (prune).
+// components returns all components; a document has those that its calls use (usedBy).
 func components() openapi.Components {
 	c := openapi.Components{
 		Schemas: answerSchemas(), Parameters: map[string]*openapi.Parameter{}, Headers: headerTexts,

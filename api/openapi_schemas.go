@@ -66,7 +66,7 @@ func states() (names []any) {
 }
 
 // bodies adds a schema for each body. They are closed: what they do not name is refused with unknown_field.
-func (u *use) bodies() {
+func bodies(schemas map[string]*openapi.Schema, maxItems int) {
 	for _, sh := range shapes {
 		body := &openapi.Schema{Type: "object", Properties: map[string]*openapi.Schema{}, AdditionalProperties: new(bool)}
 		for i := range sh.members {
@@ -76,7 +76,7 @@ func (u *use) bodies() {
 				continue
 			case m.kind == aList:
 				body.Properties[m.name] = &openapi.Schema{Type: "array", Description: m.about, Items: openapi.RefTo(batchItemShape.name),
-					MinItems: int64s(1), MaxItems: int64s(int64(u.maxItems))}
+					MinItems: int64s(1), MaxItems: int64s(int64(maxItems))}
 			default:
 				body.Properties[m.name] = valueOf(m)
 			}
@@ -84,7 +84,7 @@ func (u *use) bodies() {
 				body.Required = append(body.Required, m.name)
 			}
 		}
-		u.components.Schemas[sh.name] = body
+		schemas[sh.name] = body
 	}
 }
 
