@@ -44,8 +44,9 @@ func (n *Node) limits() []prometheus.Collector {
 	bytes := vector("bytes", "Bounds on bytes, by flag.")
 	seconds := vector("seconds", "Bounds on time, by flag.")
 	for bound, most := range map[string]int{
-		"max-pending": c.MaxPending, "max-parked": c.MaxParked, "apply-backlog": c.ApplyBacklog, "max-conns": c.MaxConns,
-		"max-admin-conns": c.MaxAdminConns, "flush-backlog": int(c.FlushBacklog),
+		"max-pending": c.MaxPending, "max-parked": c.MaxParked, "max-remembered": c.MaxRemembered,
+		"apply-backlog": c.ApplyBacklog, "max-conns": c.MaxConns, "max-admin-conns": c.MaxAdminConns,
+		"flush-backlog": int(c.FlushBacklog),
 	} {
 		items.WithLabelValues(bound).Set(float64(most))
 	}
