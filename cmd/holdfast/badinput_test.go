@@ -16,7 +16,7 @@ import (
 type badStart struct {
 	id   string
 	args []string
-	// variable is set for it, as NAME=value; file is what the file keys.yaml in its directory holds.
+	// variable is set for it, as NAME=value; file is what the file given.yaml in its directory holds.
 	variable, file string
 }
 
@@ -41,13 +41,19 @@ func TestBadInputOfTheCommandLine(t *testing.T) {
 		{id: "flag-log-bounds", args: []string{"--wal-soft-bytes", "10", "--wal-hard-bytes", "5"}},
 		{id: "flag-address", args: []string{"--http", "nonsense"}},
 		{id: "flag-everywhere", args: []string{"--http", "0.0.0.0:0"}},
-		{id: "flag-half-a-pair", args: []string{"--tls-cert", "keys.yaml"}},
+		{id: "flag-half-a-pair", args: []string{"--tls-cert", "given.yaml"}},
 		{id: "keys-without-a-file", args: []string{"--api-keys", "none.yaml"}},
-		{id: "keys-with-a-key", args: []string{"--api-keys", "keys.yaml"}, file: "- {name: shop, role: order, sha256: hf_secret}\n"},
-		{id: "keys-with-an-unknown-member", args: []string{"--api-keys", "keys.yaml"}, file: "- {name: shop, rule: order}\n"},
-		{id: "certificate-damaged", args: []string{"--tls-cert", "keys.yaml", "--tls-key", "keys.yaml"}, file: "x"},
+		{id: "keys-with-a-key", args: []string{"--api-keys", "given.yaml"}, file: "- {name: shop, role: order, sha256: hf_secret}\n"},
+		{id: "keys-with-an-unknown-member", args: []string{"--api-keys", "given.yaml"}, file: "- {name: shop, rule: order}\n"},
+		{id: "certificate-damaged", args: []string{"--tls-cert", "given.yaml", "--tls-key", "given.yaml"}, file: "x"},
 		{id: "variable-unknown", variable: "HOLDFAST_NONSENSE=1"},
 		{id: "variable-out-of-range", variable: "HOLDFAST_SHARDS=0"},
+		{id: "config-unknown-key", args: []string{"--config", "given.yaml"}, file: "shards: 4\nnonsense: 1\n"},
+		{id: "config-key-twice", args: []string{"--config", "given.yaml"}, file: "shards: 4\nshards: 8\n"},
+		{id: "config-wrong-type", args: []string{"--config", "given.yaml"}, file: "shards: many\n"},
+		{id: "config-out-of-range", args: []string{"--config", "given.yaml"}, file: "shards: 0\n"},
+		{id: "config-no-yaml", args: []string{"--config", "given.yaml"}, file: "{[\n"},
+		{id: "config-not-there", args: []string{"--config", "none.yaml"}},
 		{id: "port-in-use", args: []string{"--http", taken.Addr().String()}},
 	} {
 		cases = append(cases, badinputtest.Case{ID: c.id, Do: c.refused})
@@ -59,7 +65,7 @@ func (c badStart) refused(t *testing.T, r badinputtest.Row) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	if c.file != "" {
-		if err := os.WriteFile("keys.yaml", []byte(c.file), 0o600); err != nil {
+		if err := os.WriteFile("given.yaml", []byte(c.file), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
