@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "makelog": makeLog, "goldenlog": goldenLog, "flip": flip, "tear": tear, "deafserver": deafServer, "shutport": shutPort, "node": runNode, "orderid": orderID,
+			"exits": exits, "makelog": makeLog, "goldenlog": goldenLog, "flip": flip, "tear": tear, "deafserver": deafServer, "shutport": shutPort, "node": runNode, "orderid": orderID, "isjson": isJSON,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = &running{}

@@ -54,13 +54,14 @@ func asksToComplete(args []string) bool {
 
 // flagWords are the values of flags that take one of a few, each with what it means.
 var flagWords = map[string][]cobra.Completion{
-	"output":     {"table\tfor people", "json\tas the API answers"},
-	"log-level":  {"debug", "info", "warn", "error"},
-	"log-format": {"text\tkey=value", "json\ta line of JSON each"},
-	"refusals":   {"strict\ta refusal rests on a leadership check"},
-	"sink":       {"sqlite\ta file in the data directory", "none\tnothing is stored", "postgres://\ta PostgreSQL database"},
-	"mode":       {"hold\tdeduct now, pay within --hold-ttl", "on_order\tdeducted and confirmed at once", "on_payment\tdeducted when paid"},
-	"role":       {"order\tthe public listener", "admin\tboth listeners"},
+	"output":       {"table\tfor people", "json\tas the API answers"},
+	"log-level":    {"debug", "info", "warn", "error"},
+	"log-format":   {"text\tkey=value", "json\ta line of JSON each"},
+	"log-requests": {"off\t500, 504 and slow ones only", "errors\tevery 5xx", "all"},
+	"refusals":     {"strict\ta refusal rests on a leadership check"},
+	"sink":         {"sqlite\ta file in the data directory", "none\tnothing is stored", "postgres://\ta PostgreSQL database"},
+	"mode":         {"hold\tdeduct now, pay within --hold-ttl", "on_order\tdeducted and confirmed at once", "on_payment\tdeducted when paid"},
+	"role":         {"order\tthe public listener", "admin\tboth listeners"},
 }
 
 // flagFiles are the flags that name a file, with the endings to offer; none offers every file. flagDirs name a directory.

@@ -55,7 +55,7 @@ func TestEveryEnumerationIsOffered(t *testing.T) {
 			t.Errorf("there is no flag --%s", name)
 		}
 	}
-	for _, name := range []string{"log-level", "log-format", "refusals"} {
+	for _, name := range []string{"log-level", "log-format", "log-requests", "refusals"} {
 		for _, word := range append(flagWords[name], "other") {
 			value, _, _ := strings.Cut(word, "\t")
 			if code, _, _ := run(nil, "config", "check", "--"+name, value); (code == ExitOK) == (word == "other") {
