@@ -19,7 +19,7 @@ type call struct {
 	// keyed: it needs an Idempotency-Key; copied: it takes Idempotency-Retry.
 	keyed, copied bool
 	query         []*openapi.Parameter
-	// asks: the core decides, whose refusals it has; limits: its codes besides those.
+	// asks: the core decides, and may answer what it may answer to anything; codes are those that follow from nothing else here.
 	asks  bool
 	codes []stock.Code
 	// timed: answers carry Server-Timing; tagged: they carry an ETag, and If-None-Match is looked at.

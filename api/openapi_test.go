@@ -28,7 +28,8 @@ func operations(t *testing.T, j *judge) (ops map[string]map[string]any, elsewher
 	return ops, elsewhere
 }
 
-// Each route that a listener serves is in its document and none besides; those for everybody need no key there, all others need one where there are keys.
+// Each route that a listener serves is in its document and none besides; those for everybody need no key there, all others need one where there
+// are keys.
 func TestEveryRouteIsDocumented(t *testing.T) {
 	for _, keys := range []bool{false, true} {
 		s := newShop(t)
