@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -308,5 +309,76 @@ func TestDamageWhileRunning(t *testing.T) {
 		if !errors.Is(err, wal.ErrFailed) || !errors.Is(err, wal.ErrCorrupt) {
 			t.Errorf("error %v", err)
 		}
+	}
+}
+
+// TestDamageFromTheEnd overwrites the end of the log, from any place in its last batches on, with garbage, with zeros and
+// with sectors of both: what is left is what stood before, never less without a message, or the log is refused.
+func TestDamageFromTheEnd(t *testing.T) {
+	fs := waltest.NewFS()
+	l := open(t, small(fs))
+	ends := []int64{0}
+	var states []string
+	for i := uint64(1); i <= 12; i++ {
+		must(t, l.Group(1).StoreLog(entry(1, i, 0, 400)))
+		must(t, l.Group(2).SetUint64([]byte("CurrentTerm"), i))
+	}
+	closeLog(t, l)
+	whole, err := contents(fs.Clone())
+	must(t, err)
+	r, err := wal.Verify(fs, dir)
+	must(t, err)
+	end := int(r.Segments[0].UsedBytes)
+	must(t, wal.Inspect(fs, dir, wal.Filter{}, func(f wal.FrameReport) error {
+		if f.Kind == "end" {
+			ends = append(ends, f.Offset+f.Bytes)
+		}
+		return nil
+	}))
+	content := fs.ReadFile(firstSegment)
+	for _, e := range ends[2:] { // the state after each batch
+		cut := slices.Clone(content)
+		clear(cut[e:])
+		s, err := contents(changed(fs, firstSegment, cut))
+		must(t, err)
+		states = append(states, s)
+	}
+	random := rand.New(rand.NewPCG(21, 21))
+	same, cut, refused := 0, 0, 0
+	for from := end - 1200; from < end; from++ {
+		for kind := range 3 {
+			bad := slices.Clone(content)
+			for at := from; at < min(end+300, len(bad)); at++ {
+				if bad[at] = 0; kind == 0 || kind == 2 && at/512%2 == 0 {
+					bad[at] = byte(random.Uint32())
+				}
+			}
+			left := changed(fs, firstSegment, bad)
+			report, err := wal.Verify(left, dir)
+			if errors.Is(err, wal.ErrCorrupt) {
+				refused++
+				continue
+			}
+			must(t, err)
+			s, err := contents(left)
+			must(t, err)
+			at := slices.Index(states, s)
+			switch {
+			case s == whole:
+				same++
+			case at < 0:
+				t.Fatalf("damage from %d on: a state that never was:\n%s", from, s)
+			case report.TornTail == nil && ends[at+2] != int64(from) && kind != 1:
+				t.Fatalf("damage from %d on: cut to batch %d without a message", from, at)
+			case report.TornTail == nil && slices.ContainsFunc(bad[ends[at+2]:], func(b byte) bool { return b != 0 }):
+				t.Fatalf("zeros from %d on: cut to batch %d without a message", from, at)
+			default:
+				cut++
+			}
+		}
+	}
+	t.Logf("%d damages: %d lost nothing, %d were cut, %d refused", same+cut+refused, same, cut, refused)
+	if cut < 1000 {
+		t.Error("vacuous")
 	}
 }

@@ -1,6 +1,7 @@
 package waltest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	iofs "io/fs"
@@ -28,6 +29,9 @@ const (
 	OpSyncDir
 	OpLock
 )
+
+// ErrShort, returned by a hook for a write, lets the first half of it through: the write then says so and returns no error.
+var ErrShort = errors.New("waltest: short write")
 
 // Op is one operation, before it is done.
 type Op struct {
