@@ -104,10 +104,15 @@ func TestServiceManagerIsTold(t *testing.T) {
 // A node that cannot start says why; one whose manager cannot be told serves all the same, and complains once.
 func TestServiceManagerAndTrouble(t *testing.T) {
 	said, _ := manager(t, filepath.Join(t.TempDir(), "notify"))
-	if code, _ := refused(t, serveArgs(filepath.Join(t.TempDir(), "node"), "--http", ":0")...); code != 2 {
+	busy, err := net.Listen("tcp", anyPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if code, _ := refused(t, serveArgs(filepath.Join(t.TempDir(), "node"), "--http", busy.Addr().String())...); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	if got, _ := hear(t, said, "STOPPING=1"); !strings.Contains(got, "TLS and API keys") {
+	if got, _ := hear(t, said, "STOPPING=1"); !strings.Contains(got, "STATUS=node: cannot listen") {
 		t.Errorf("%q", got)
 	}
 	for name, address := range map[string]string{
