@@ -59,7 +59,7 @@ func (c *Client) SKUs(ctx context.Context, cursor string, limit int) (SKUPage, e
 }
 
 // Ready asks the public listener (the admin listener when there is no other) whether the node can serve. A node that says no is not an
-// error: Ready is false and the checks say why.
+// error: Ready is false and the checks say which of them fail. What they found is told on the admin listener only.
 func (c *Client) Ready(ctx context.Context) (Readiness, error) {
 	var r Readiness
 	_, err := c.do(ctx, call{method: http.MethodGet, base: c.anyBase(), path: "/readyz?verbose"}, &r)

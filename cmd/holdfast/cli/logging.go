@@ -45,7 +45,7 @@ func (l *logging) logger(to io.Writer) (*slog.Logger, error) {
 	if !ok {
 		return nil, usagef("--log-level is debug, info, warn or error, not %q", l.level)
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: durationsInWords}
 	switch l.format {
 	case "text":
 		return slog.New(slog.NewTextHandler(to, options)), nil
@@ -53,4 +53,12 @@ func (l *logging) logger(to io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(to, options)), nil
 	}
 	return nil, usagef("--log-format is text or json, not %q", l.format)
+}
+
+// durationsInWords writes 20s where JSON would have 20000000000 of something.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
