@@ -1,10 +1,7 @@
 package storage
 
 import (
-	"errors"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +12,7 @@ import (
 func TestPostgresDiskFull(t *testing.T) {
 	server := pgtest.Shared(t)
 	dir := server.Dir("full")
-	smallDisk(t, server, dir)
+	grow := pgtest.SmallDisk(t, server, dir)
 	run(t, server.URL("postgres"), "create tablespace small location '"+dir+"'")
 	name, sink := server.Schema(t)
 	defer run(t, sink, "drop schema "+name+" cascade", "drop tablespace small")
@@ -39,34 +36,8 @@ func TestPostgresDiskFull(t *testing.T) {
 	}
 	requireNoGap(t, sink, m)
 	m.change(100)
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
+	grow()
 	eventually(t, 20*time.Second, "flushed on", func() bool { return m.lastFlushed() == m.at() && f.Status()[0].Err == nil })
 	mustClose(t, f)
 	requireSame(t, sink, m)
-}
-
-// smallDisk mounts a file system of 4 MiB, gone with the test. Who may not mount cannot have one.
-func smallDisk(t *testing.T, server *pgtest.Server, dir string) {
-	t.Helper()
-	uid, gid := server.Owner()
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m")
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		t.Skipf("skipped: a small disk is mounted by root only: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
 }

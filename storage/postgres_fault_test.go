@@ -157,23 +157,23 @@ func TestPostgresNetworkCut(t *testing.T) {
 		t.Run(fmt.Sprintf("server-waits=%t", patient), func(t *testing.T) {
 			server := pgtest.Shared(t)
 			name, direct := server.Schema(t)
-			p := newProxy(t, server.Addr())
+			p := pgtest.NewProxy(t, server.Addr())
 			params := []string{"search_path", name, "application_name", "cut"}
 			if patient {
 				params = append(params, "statement_timeout", "0", "idle_in_transaction_session_timeout", "0")
 			}
 			models := []*model{newModel(33, 1), newModel(34, 2)}
-			c := config(pgtest.At(p.addr(), "postgres", pgtest.Password, "postgres", params...), models...)
+			c := config(pgtest.At(p.Addr(), "postgres", pgtest.Password, "postgres", params...), models...)
 			c.ConnectTimeout, c.StatementTimeout = 400*time.Millisecond, 400*time.Millisecond
 			f := mustOpen(t, c)
 			stop := stream(f, models...)
 			passes(t, models[0], 50)
-			p.cut()
+			p.Cut()
 			began := time.Now()
 			eventually(t, *cutFor+5*time.Second, "noticed", func() bool { return f.Status()[0].Err != nil && f.Status()[0].LagMS > 100 })
 			eventually(t, *cutFor+5*time.Second, "the time passes", func() bool { return time.Since(began) > *cutFor })
 			at := models[0].at()
-			p.restore()
+			p.Restore()
 			eventually(t, 20*time.Second, "caught up", func() bool { return models[0].lastFlushed() > at && models[1].lastFlushed() > 50 })
 			requireNoGap(t, direct, models...)
 			finish(t, direct, f, stop, models...)
@@ -185,14 +185,14 @@ func TestPostgresNetworkCut(t *testing.T) {
 func TestPostgresConnectionsReset(t *testing.T) {
 	server := pgtest.Shared(t)
 	name, direct := server.Schema(t)
-	p := newProxy(t, server.Addr())
+	p := pgtest.NewProxy(t, server.Addr())
 	models := []*model{newModel(35, 1), newModel(36, 2)}
-	f := mustOpen(t, config(pgtest.At(p.addr(), "postgres", pgtest.Password, "postgres", "search_path", name), models...))
+	f := mustOpen(t, config(pgtest.At(p.Addr(), "postgres", pgtest.Password, "postgres", "search_path", name), models...))
 	stop := stream(f, models...)
 	cuts := 0
 	for range 20 {
 		passes(t, models[0], 10)
-		cuts += p.reset()
+		cuts += p.Reset()
 	}
 	if cuts < 20 {
 		t.Errorf("%d connections were reset", cuts)
@@ -204,13 +204,13 @@ func TestPostgresConnectionsReset(t *testing.T) {
 func TestCloseLeavesASilentServerBehind(t *testing.T) {
 	server := pgtest.Shared(t)
 	name, _ := server.Schema(t)
-	p := newProxy(t, server.Addr())
+	p := pgtest.NewProxy(t, server.Addr())
 	m := newModel(37, 1)
-	f := mustOpen(t, config(pgtest.At(p.addr(), "postgres", pgtest.Password, "postgres", "search_path", name), m))
+	f := mustOpen(t, config(pgtest.At(p.Addr(), "postgres", pgtest.Password, "postgres", "search_path", name), m))
 	m.change(50)
 	eventually(t, 5*time.Second, "flushed", func() bool { return m.lastFlushed() == m.at() })
-	p.cut()
-	defer p.restore()
+	p.Cut()
+	defer p.Restore()
 	m.change(50)
 	f.Kick()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -230,12 +230,12 @@ func TestCloseLeavesASilentServerBehind(t *testing.T) {
 func TestTwoLeadersOverAShakyNetwork(t *testing.T) {
 	server := pgtest.Shared(t)
 	name, direct := server.Schema(t)
-	p := newProxy(t, server.Addr())
+	p := pgtest.NewProxy(t, server.Addr())
 	m := newModel(38, 1)
 	var terms [2]fakeTerm
 	var nodes [2]*Flusher
 	for i := range nodes {
-		c := config(pgtest.At(p.addr(), "postgres", pgtest.Password, "postgres", "search_path", name), m)
+		c := config(pgtest.At(p.Addr(), "postgres", pgtest.Password, "postgres", "search_path", name), m)
 		c.Term, c.BatchRows = terms[i].get, 5+2*i
 		terms[i].set(uint64(1 + i))
 		nodes[i] = mustOpen(t, c)
@@ -244,7 +244,7 @@ func TestTwoLeadersOverAShakyNetwork(t *testing.T) {
 	for term := uint64(3); term < 13; term++ {
 		passes(t, m, 20)
 		terms[term%2].set(term)
-		p.reset()
+		p.Reset()
 	}
 	stop()
 	terms[0].set(0) // the other one knows by now

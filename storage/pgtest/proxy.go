@@ -1,4 +1,4 @@
-package storage
+package pgtest
 
 import (
 	"net"
@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// proxy stands between a sink and its server. It can hold back what is on its way, in both directions and for new connections too, as a network
+// Proxy stands between a sink and its server. It can hold back what is on its way, in both directions and for new connections too, as a network
 // that is cut does, and deliver it later; and it can end connections.
-type proxy struct {
+type Proxy struct {
 	listener net.Listener
 	target   string
 	running  sync.WaitGroup
@@ -19,36 +19,39 @@ type proxy struct {
 	ended bool
 }
 
-func newProxy(t *testing.T, target string) *proxy {
+// NewProxy starts a proxy before an address; it ends with the test.
+func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, target: target, conns: make(map[net.Conn]bool), gate: make(chan struct{})}
+	p := &Proxy{listener: l, target: target, conns: make(map[net.Conn]bool), gate: make(chan struct{})}
 	close(p.gate)
 	p.running.Go(p.accept)
 	t.Cleanup(p.close)
 	return p
 }
 
-func (p *proxy) addr() string { return p.listener.Addr().String() }
+// Addr is the address to connect to.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// cut holds everything back until restore.
-func (p *proxy) cut() {
+// Cut holds everything back until Restore.
+func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gate = make(chan struct{})
 }
 
-func (p *proxy) restore() {
+// Restore delivers what was held back.
+func (p *Proxy) Restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.gate)
 }
 
-// reset ends all connections, with what is on its way in them.
-func (p *proxy) reset() int {
+// Reset ends all connections, with what is on its way in them, and returns how many there were.
+func (p *Proxy) Reset() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for conn := range p.conns {
@@ -57,16 +60,16 @@ func (p *proxy) reset() int {
 	return len(p.conns) / 2
 }
 
-func (p *proxy) close() {
+func (p *Proxy) close() {
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
 	_ = p.listener.Close()
-	p.reset()
+	p.Reset()
 	p.running.Wait()
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		near, err := p.listener.Accept()
 		if err != nil {
@@ -76,7 +79,7 @@ func (p *proxy) accept() {
 	}
 }
 
-func (p *proxy) connect(near net.Conn) {
+func (p *Proxy) connect(near net.Conn) {
 	p.pass()
 	far, err := net.Dial("tcp", p.target)
 	if err != nil {
@@ -101,7 +104,7 @@ func (p *proxy) connect(near net.Conn) {
 }
 
 // pipe copies until one end is closed, and then closes the other; that too waits for the gate.
-func (p *proxy) pipe(to, from net.Conn) {
+func (p *Proxy) pipe(to, from net.Conn) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
@@ -118,7 +121,7 @@ func (p *proxy) pipe(to, from net.Conn) {
 	}
 }
 
-func (p *proxy) pass() {
+func (p *Proxy) pass() {
 	p.mu.Lock()
 	gate := p.gate
 	p.mu.Unlock()
