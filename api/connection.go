@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// lingerTimeout is how long a caller whose expectation was refused may go on sending: it is to read the answer before the connection ends.
+const lingerTimeout = time.Second
+
 // boundedConn is a connection with a place of its listener's, which it gives back once, however often it is closed.
 type boundedConn struct {
 	net.Conn
@@ -89,9 +92,14 @@ var (
 // not keep its place until the deadline of the slowest request.
 func (c *boundedConn) Write(b []byte) (int, error) {
 	const status = len("HTTP/1.1 ")
-	if len(b) > status+3 && (b[status] == '4' || b[status] == '5') &&
-		(bytes.Contains(b[:min(len(b), 160)], ownAnswer) || bytes.Equal(b[status:status+3], ownExpected)) {
-		c.of.metrics.malformed.Inc()
+	if len(b) > status+3 && (b[status] == '4' || b[status] == '5') {
+		if unexpected := bytes.Equal(b[status:status+3], ownExpected); unexpected || bytes.Contains(b[:min(len(b), 160)], ownAnswer) {
+			c.of.metrics.malformed.Inc()
+			if unexpected {
+				// net/http waits for the body of a request whose expectation it refuses, for ever.
+				_ = c.SetReadDeadline(time.Now().Add(lingerTimeout))
+			}
+		}
 	}
 	soon := time.Now().Add(answerTimeout)
 	if !c.until.IsZero() && c.until.Before(soon) {

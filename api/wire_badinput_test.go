@@ -56,7 +56,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 	f := newFiles(t)
 	f.issue(t, 1, noon)
 	cases := []badinputtest.Case{
-		wireCase("slow-head", trickledHead), wireCase("slow-body", trickledBody), wireCase("nothing-sent", silent),
+		wireCase("slow-head", trickledHead), wireCase("slow-body", trickledBody), wireCase("nothing-sent", silent), wireCase("an-expectation-and-no-body", unexpected),
 		wireCase("idle-too-long", idler), wireCase("answers-not-read", deaf),
 		wireCase("one-connection-too-many", crowded, func(c *Config) { c.MaxConns = 2 }),
 		wireCase("waits-in-the-way", inTheWay, func(c *Config) { c.MaxConns = 2 }),
@@ -191,6 +191,15 @@ func trickledBody(t *testing.T, w *wire, r badinputtest.Row) {
 	}
 	c.Close()
 	<-written
+}
+
+// unexpected: what is waited for after a refused expectation never comes.
+func unexpected(t *testing.T, w *wire, r badinputtest.Row) {
+	c := w.publicAt.dial(t)
+	go io.WriteString(c, orderHead+"Expect: the-best\r\nContent-Length: 100\r\n\r\n")
+	if text := ends(t, c, lingerTimeout); !strings.HasPrefix(text, fmt.Sprintf("HTTP/1.1 %d ", r.Status)) {
+		t.Errorf("%q", text)
+	}
 }
 
 func silent(t *testing.T, w *wire, _ badinputtest.Row) {
