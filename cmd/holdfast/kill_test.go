@@ -32,11 +32,7 @@ const (
 // Kill -9 under load, again and again, same command line each time: every acknowledged order is there, none doubled; each unknown outcome becomes
 // definite under its key; SQLite converges within 5 s to exactly the acknowledged orders; what is scarce is sold exactly.
 func TestKilledUnderLoad(t *testing.T) {
-	seed := *killSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	s := newSiege(t, seed)
+	s := newSiege(t, seedOf(t))
 	s.start()
 	s.createSKUs()
 	begin := time.Now()
@@ -51,24 +47,37 @@ func TestKilledUnderLoad(t *testing.T) {
 	s.drain()
 	s.compareLog()
 	if s.unknownTotal == 0 {
-		t.Errorf("seed %d: no answer was ever lost: the kills hit nothing", seed)
+		t.Errorf("seed %d: no answer was ever lost: the kills hit nothing", s.seed)
 	}
 	t.Logf("seed %d: %d kills in %.1f s: %d orders acknowledged, %d outcomes unknown (%d had been accepted, %d were fenced, "+
 		"the others asked again), none lost, none doubled; "+
-		"slowest restart %d ms, slowest convergence of SQLite %d ms", seed, *kills, time.Since(begin).Seconds(), len(s.acks), s.unknownTotal,
+		"slowest restart %d ms, slowest convergence of SQLite %d ms", s.seed, *kills, time.Since(begin).Seconds(), len(s.acks), s.unknownTotal,
 		s.unknownAccepted, s.unknownFenced, s.slowestStart.Milliseconds(), s.slowestFlush.Milliseconds())
+}
+
+func seedOf(t *testing.T) uint64 {
+	seed := *killSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("run it again: go test ./cmd/holdfast -run %s -args -kills %d -killseed %d", t.Name(), *kills, seed)
+	return seed
 }
 
 // siege is a node that is killed again and again, and what its callers were told.
 type siege struct {
 	t     *testing.T
+	seed  uint64
 	dir   string
 	path  string
+	sink  string // what audits read
 	args  []string
 	node  *child.Node
 	once  *client.Client // sends once
 	until *client.Client // sends until the outcome is known
 	round int
+	// halfway, when set, is called in the middle of a round's load.
+	halfway func()
 
 	mu      sync.Mutex // guards what follows
 	random  *rand.Rand
@@ -93,9 +102,10 @@ func newSiege(t *testing.T, seed uint64) *siege {
 		t.Fatal(err)
 	}
 	s := &siege{
-		t: t, dir: filepath.Join(t.TempDir(), "node"), path: program(t), random: rand.New(rand.NewPCG(seed, 1)),
+		t: t, seed: seed, dir: filepath.Join(t.TempDir(), "node"), path: program(t), random: rand.New(rand.NewPCG(seed, 1)),
 		acks: make(map[string]ack),
 	}
+	s.sink = filepath.Join(s.dir, "orders.db")
 	s.args = []string{"serve", "--data-dir", s.dir, "--http", addrs[0], "--admin", addrs[1], "--peer", addrs[2], "--log-level", "warn",
 		"--snapshot-bytes", "16384"}
 	if s.once, err = client.New(client.Config{Addr: addrs[0], AdminAddr: addrs[1], MaxConns: 2 * loadWorkers}); err != nil {
@@ -132,20 +142,32 @@ func (s *siege) createSKUs() {
 
 // load lets callers order until some number of orders was acknowledged, kills the node in the middle of it, and lets them find out.
 func (s *siege) load() {
-	enough := make(chan struct{})
+	enough, half := make(chan struct{}), make(chan struct{})
 	target := len(s.acks) + 50 + s.random.IntN(600)
+	middle := (len(s.acks) + target) / 2
 	ctx, stop := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer stop()
 	var callers sync.WaitGroup
-	var once sync.Once
+	reached, passed := sync.OnceFunc(func() { close(enough) }), sync.OnceFunc(func() { close(half) })
 	for range loadWorkers {
 		callers.Go(func() {
 			for s.order(ctx) {
-				if s.acknowledged() >= target {
-					once.Do(func() { close(enough) })
+				n := s.acknowledged()
+				if n >= middle {
+					passed()
+				}
+				if n >= target {
+					reached()
 				}
 			}
 		})
+	}
+	if s.halfway != nil {
+		select {
+		case <-half:
+			s.halfway()
+		case <-ctx.Done():
+		}
 	}
 	select {
 	case <-enough:
@@ -313,7 +335,7 @@ func (s *siege) compareStored() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		rows, err := storage.ReadOrders(s.t.Context(), filepath.Join(s.dir, "orders.db"))
+		rows, err := storage.ReadOrders(s.t.Context(), s.sink)
 		wrong := fmt.Sprint(err)
 		if err == nil {
 			wrong = s.differs(rows)
@@ -324,7 +346,7 @@ func (s *siege) compareStored() {
 			return
 		}
 		if took > converge {
-			s.t.Fatalf("round %d: after %s SQLite does not hold the %d acknowledged orders: %s", s.round, took, len(s.acks), wrong)
+			s.t.Fatalf("round %d: after %s storage does not hold the %d acknowledged orders: %s", s.round, took, len(s.acks), wrong)
 		}
 		<-tick.C
 	}
