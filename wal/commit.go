@@ -61,8 +61,10 @@ func (l *Log) take() *batch {
 }
 
 func (l *Log) commit(b *batch) error {
-	if err := l.makeFit(b); err != nil {
-		return err
+	if len(b.buf) > 0 { // else there is only an offer, which looks for a place itself
+		if err := l.makeFit(b); err != nil {
+			return err
+		}
 	}
 	if err := l.takeOffer(b, false); err != nil || len(b.buf) == 0 {
 		return err // nothing but an offer, of which nothing is left

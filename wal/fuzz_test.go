@@ -63,6 +63,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(make([]byte, 16), uint32(9), uint8(3), uint8(1))
 	f.Add([]byte("\x01\x00\x00\x00\x01\x00\x00\x00kv"), uint32(0), uint8(4), uint8(0))
 	f.Add(make([]byte, 24), uint32(7), uint8(5), uint8(1))
+	f.Add(append([]byte{2, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 24)...), uint32(1), uint8(2), uint8(0)) // a moved entry
 	f.Fuzz(func(t *testing.T, payload []byte, group uint32, kind, role uint8) {
 		if len(payload) > 4<<10 {
 			return

@@ -42,7 +42,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"fsync_seconds", "write_seconds", "batch_bytes", "batch_groups", "segments", "disk_bytes", "recovery_seconds", "recovery_bytes", "prepared_segments",
+		"fsync_seconds", "write_seconds", "batch_bytes", "batch_groups", "segments", "disk_bytes", "recovery_seconds", "recovery_bytes",
 		"appended_bytes_total", "rewritten_bytes_total", "segments_prepared_total", "segments_recycled_total",
 	} {
 		if got["holdfast_wal_"+name] <= 0 {

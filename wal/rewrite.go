@@ -172,7 +172,10 @@ func (r *rewriter) readRun(victim *segment, run []placed) error {
 	}
 	r.next.frames = append(r.next.frames, make([]byte, bytes)...)
 	buf, offset := r.next.frames[start:], int64(run[0].at.offset)
-	if n, err := victim.file.ReadAt(buf, offset); n < len(buf) {
+	r.log.watchReads.begin("read")
+	n, err := victim.file.ReadAt(buf, offset)
+	r.log.watchReads.end()
+	if n < len(buf) {
 		return fmt.Errorf("read segment %s at offset %d: %w", victim.name, offset, noEOF(err))
 	}
 	at := 0

@@ -64,6 +64,7 @@ type Log struct {
 	watch     *watchdog
 
 	watchChores *watchdog // the housekeeper's
+	watchReads  *watchdog // the rewriter's
 }
 
 // stopCause is why calls are refused.
@@ -101,6 +102,7 @@ func newLog(cfg Config) *Log {
 	}
 	l.watch = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
 	l.watchChores = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
+	l.watchReads = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
 	return l
 }
 
@@ -173,6 +175,7 @@ func (l *Log) Close() error {
 	l.work.Wait()
 	l.watch.wait()
 	l.watchChores.wait()
+	l.watchReads.wait()
 	failure := l.err()
 	l.stopped.CompareAndSwap(nil, &stopCause{ErrClosed})
 	closed := l.closeFiles()
