@@ -65,7 +65,7 @@ func TestIdleConnections(t *testing.T) {
 		t.Error("no slow body was ended")
 	}
 	closeIdle()
-	quietAgain := crowd.buy("quiet again")
+	quietAgain := crowd.buy("after")
 	crowd.compare()
 	t.Logf("%d idle connections, %d slow bodies: %.1f KiB an idle connection; buyers' p50 %v, quiet %v and %v; p99 %v, quiet %v and %v", n, slowBodies,
 		perConn/1024, at(beset, 50), at(quiet, 50), at(quietAgain, 50), at(beset, 99), at(quiet, 99), at(quietAgain, 99))
