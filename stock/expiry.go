@@ -4,7 +4,7 @@ package stock
 func (l *Ledger) nextDue() (Time, bool) {
 	for len(l.due) > 0 {
 		e := l.due[0]
-		if r := l.find(e.counter); r != nil && r.waits() {
+		if l.stillDue(e) {
 			return e.at, true
 		}
 		l.due.pop()
@@ -68,11 +68,11 @@ func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok boo
 	}
 	for len(l.settled) > 0 {
 		e := l.settled[0]
-		r := l.find(e.counter)
-		if r == nil || r.updated != e.at {
+		if !l.stillSettled(e) {
 			l.settled.pop()
 			continue
 		}
+		r := l.find(e.counter)
 		durable := r.version <= flushed || r.state == stateFence
 		return e.counter, durable && e.at.Add(l.settings.RetentionMS) <= now
 	}

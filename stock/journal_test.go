@@ -192,14 +192,19 @@ func TestJournalsMissNothing(t *testing.T) {
 		for _, l := range away {
 			b.Attach(l)
 		}
-		b.Each(func(l *Ledger) {
-			for _, o := range l.Orders() {
-				if stored[o.ID] != o {
-					t.Fatalf("seed %d: stored %+v, is %+v", seed, stored[o.ID], o)
-				}
-			}
-		})
+		sameRows(t, seed, b, stored)
 	}
+}
+
+func sameRows(t *testing.T, seed uint64, b *Book, stored map[OrderID]Order) {
+	t.Helper()
+	b.Each(func(l *Ledger) {
+		for _, o := range l.Orders() {
+			if stored[o.ID] != o {
+				t.Fatalf("seed %d: stored %+v, is %+v", seed, stored[o.ID], o)
+			}
+		}
+	})
 }
 
 // A SKU with many orders, all in storage, goes away and comes back, and storage asks both times.

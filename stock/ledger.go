@@ -48,7 +48,9 @@ type Ledger struct {
 	callerAt   map[string]uint32
 	due        schedule // deadlines of waiting orders; some entries are out of date
 	settled    schedule // last changes of settled rows; some entries are out of date
-	journal    *Journal
+	// Invariant: entries out of date are no more than about as many as there are others, and tidyFrom.
+	dueTidier, settledTidier tidier
+	journal                  *Journal
 }
 
 type scopedKey struct {
@@ -84,6 +86,7 @@ func (l *Ledger) Apply(at Position, c Command) Outcome {
 	l.memory.forget(at.Now)
 	out := l.apply(c)
 	l.check()
+	l.tidy()
 	return out
 }
 
