@@ -115,6 +115,24 @@ func TestEvictedWhileAnswering(t *testing.T) {
 	})
 }
 
+// Callers that come and hang up at once, thousands of them, leave nothing behind.
+func TestConnectAndLeave(t *testing.T) {
+	onWire(t, func(w *wire) {
+		for i := range 2000 {
+			c := w.publicAt.dial(t)
+			if i%2 == 0 {
+				go io.WriteString(c, "POST /v1/or")
+			}
+			c.Close()
+		}
+		synctest.Wait()
+		if open := w.counter("connections", "listener", "public"); open != 0 || w.counter("connections_ended_total") != 0 {
+			t.Errorf("%v connections are open", open)
+		}
+		w.buys(t)
+	}, func(c *Config) { c.MaxConns = 4000 })
+}
+
 // exhausted is a listener whose process has no descriptor left, for its first accept.
 type exhausted struct {
 	*pipes
