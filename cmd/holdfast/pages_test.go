@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"holdfast/cmd/holdfast/child"
+	"holdfast/storage/pgtest"
 )
 
 var refresh = flag.Bool("refresh", false, "write the output that pages show anew")
@@ -21,9 +22,11 @@ var refresh = flag.Bool("refresh", false, "write the output that pages show anew
 var walked = []struct {
 	page  string
 	needs []string
+	// databases: the page's sudo -u postgres reaches a PostgreSQL server.
+	databases bool
 }{
-	{"README.md", nil},
-	{"docs/start.md", []string{"curl", "sqlite3"}},
+	{"README.md", nil, false},
+	{"docs/start.md", []string{"curl", "sqlite3", "openssl", "psql", "prometheus", "promtool"}, true},
 }
 
 // What the pages show is what their commands print: each block of commands runs as it stands, and its output must have the shape of what the page
@@ -39,7 +42,11 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refreshed, wrong := walk(t, strings.Split(string(text), "\n"))
+			h := newHome(t)
+			if w.databases {
+				h.withPostgres(pgtest.Start(t, "fsync = off"))
+			}
+			refreshed, wrong := walk(t, h, strings.Split(string(text), "\n"))
 			if !*refresh {
 				for _, w := range wrong {
 					t.Error(w)
@@ -55,11 +62,11 @@ func TestPages(t *testing.T) {
 func TestPagesThatLie(t *testing.T) {
 	need(t, "bash")
 	page := strings.Split("```sh\necho '{\"available\":2}'\n```\n<!-- output of it begins -->\n```json\n{\"available\":3}\n```\n<!-- output of it ends -->", "\n")
-	if _, wrong := walk(t, page); len(wrong) != 1 {
+	if _, wrong := walk(t, newHome(t), page); len(wrong) != 1 {
 		t.Errorf("found %q", wrong)
 	}
-	refreshed, _ := walk(t, page)
-	if _, wrong := walk(t, refreshed); len(wrong) != 0 {
+	refreshed, _ := walk(t, newHome(t), page)
+	if _, wrong := walk(t, newHome(t), refreshed); len(wrong) != 0 {
 		t.Errorf("found %q in a page just written", wrong)
 	}
 	if _, err := blocks([]string{"<!-- output of it begins -->"}); err == nil {
@@ -68,14 +75,16 @@ func TestPagesThatLie(t *testing.T) {
 }
 
 // walk runs a page's commands. It returns the page with what they print, and where the page shows something else.
-func walk(t *testing.T, page []string) (refreshed, wrong []string) {
+func walk(t *testing.T, h *home, page []string) (refreshed, wrong []string) {
 	t.Helper()
 	all, err := blocks(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHome(t)
 	s := startShell(t, h.dir, h.env...)
+	if _, err := s.run(h.before); err != nil {
+		t.Fatal(err)
+	}
 	var printed, typed []string
 	compared := true
 	for i, b := range all {
@@ -83,7 +92,7 @@ func walk(t *testing.T, page []string) (refreshed, wrong []string) {
 		case b.name == "" && (b.notRun || b.onRefresh && !*refresh):
 			compared = false
 		case b.name == "":
-			out, err := s.run(h.ports.Replace(b.commands))
+			out, err := s.run(h.typed(b.commands))
 			if err != nil {
 				t.Fatalf("%v:\n%s\n%s", err, b.commands, out)
 			}
@@ -91,7 +100,9 @@ func walk(t *testing.T, page []string) (refreshed, wrong []string) {
 			compared = compared && !b.onRefresh
 		default:
 			got := h.asPrinted(strings.Join(printed, "\n"))
-			if compared && shape(got) != shape(b.output) {
+			if strings.TrimSpace(got) == "" && len(printed) > 0 {
+				wrong = append(wrong, strings.Join(typed, "\n")+"\nprints nothing")
+			} else if compared && shape(got) != shape(b.output) {
 				wrong = append(wrong, fmt.Sprintf("%s\nprints\n%s\nand the page shows, as the output of %s,\n%s", strings.Join(typed, "\n"), got, b.name, b.output))
 			}
 			if len(printed) > 0 {
@@ -111,48 +122,79 @@ func walk(t *testing.T, page []string) (refreshed, wrong []string) {
 
 // home is where a page is walked: a directory as a clone with the program built, and ports of its own.
 type home struct {
-	dir   string
-	env   []string
-	ports *strings.Replacer // those of the pages to those of this walk
-	back  *strings.Replacer
+	dir string
+	env []string
+	// before is what the shell runs first.
+	before string
+	// there replaces the ports that pages name by those of this walk, back the other way.
+	there, back map[string]string
 }
 
-// pagePorts are the ports that pages name.
-var pagePorts = []string{"8080", "8081", "8082", "8443", "8444"}
+// pagePorts are the ports that pages name; a server of databases has its own.
+var pagePorts = []string{"8080", "8081", "8082", "8443", "8444", "9090"}
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	h := &home{dir: t.TempDir()}
+	h := &home{dir: t.TempDir(), there: make(map[string]string), back: make(map[string]string)}
 	addrs, err := child.FreeAddrs(len(pagePorts))
 	if err != nil {
 		t.Fatal(err)
 	}
-	there, back := []string{"go run ./cmd/holdfast", "bin/holdfast"}, []string(nil)
 	for i, addr := range addrs {
-		_, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there, back = append(there, ":"+pagePorts[i], ":"+port), append(back, ":"+port, ":"+pagePorts[i])
+		h.move(pagePorts[i], addr)
 	}
-	h.ports, h.back = strings.NewReplacer(there...), strings.NewReplacer(back...)
-	for _, flag := range []string{"HTTP=127.0.0.1:8080", "ADMIN=127.0.0.1:8081", "PEER=127.0.0.1:8082"} {
-		h.env = append(h.env, "HOLDFAST_"+h.ports.Replace(flag))
+	for _, setting := range []string{"HTTP=127.0.0.1:8080", "ADMIN=127.0.0.1:8081", "PEER=127.0.0.1:8082"} {
+		h.env = append(h.env, "HOLDFAST_"+h.typed(setting))
 	}
-	h.env = append(h.env, "HOLDFAST_"+h.ports.Replace("ADDR=http://127.0.0.1:8080"), "HOLDFAST_"+h.ports.Replace("ADMIN_ADDR=http://127.0.0.1:8081"),
-		"LC_ALL=C", "TZ=UTC", "HOME="+h.dir)
+	h.env = append(h.env, "LC_ALL=C", "TZ=UTC", "HOME="+h.dir)
 	if err := os.MkdirAll(filepath.Join(h.dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(program(t), filepath.Join(h.dir, "bin", "holdfast")); err != nil {
 		t.Fatal(err)
 	}
+	deploy, err := filepath.Abs(filepath.Join("..", "..", "deploy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(deploy, filepath.Join(h.dir, "deploy")); err != nil {
+		t.Fatal(err)
+	}
 	return h
+}
+
+// move gives a port of the pages a place of this walk.
+func (h *home) move(port, addr string) {
+	_, own, _ := net.SplitHostPort(addr)
+	h.there[":"+port], h.back[":"+own] = ":"+own, ":"+port
+}
+
+// withPostgres lets the page's administrator of databases be that of a server of the test's own.
+func (h *home) withPostgres(server *pgtest.Server) {
+	h.move("5432", server.Addr())
+	h.before = h.typed("sudo() { shift 2; PGHOST=127.0.0.1 PGPORT=" + strings.TrimPrefix(h.there[":5432"], ":") +
+		" PGUSER=postgres PGPASSWORD=" + pgtest.Password + ` "$@"; }` + "\nexport PGPORT=" + strings.TrimPrefix(h.there[":5432"], ":"))
+}
+
+// typed makes of a page's commands those of this walk. A file of settings must not give way to where this walk has its ports.
+func (h *home) typed(commands string) string {
+	commands = strings.ReplaceAll(commands, "go run ./cmd/holdfast", "bin/holdfast")
+	for port, own := range h.there {
+		commands = strings.ReplaceAll(commands, port, own)
+	}
+	if strings.Contains(commands, "--config") {
+		commands = "unset HOLDFAST_HTTP HOLDFAST_ADMIN HOLDFAST_PEER\n" + commands
+	}
+	return commands
 }
 
 // asPrinted makes of an output one that somebody else could have seen.
 func (h *home) asPrinted(out string) string {
-	out = h.back.Replace(strings.ReplaceAll(out, "\r", ""))
+	out = strings.ReplaceAll(out, "\r", "")
+	for own, port := range h.back {
+		column := strings.Repeat(" ", len(own)-len(port)) // so that tables stay straight
+		out = strings.ReplaceAll(strings.ReplaceAll(out, own+" ", port+column+" "), own, port)
+	}
 	out = regexp.MustCompile(`(?m)^bash: line \d+: +\d+ Killed.*\n`).ReplaceAllString(out, "")
 	out = regexp.MustCompile(`/tmp/holdfast-demo-\d+`).ReplaceAllString(out, "/tmp/holdfast-demo")
 	return strings.TrimRight(strings.ReplaceAll(out, h.dir, "~"), "\n")
@@ -170,6 +212,8 @@ var differs = []struct {
 	{regexp.MustCompile(`\b000[0-9A-Za-z]{8}\b`), "ORDER"},
 	{regexp.MustCompile(`hf_[0-9A-Za-z_-]{43}`), "KEY"},
 	{regexp.MustCompile(`\bgo1\.\d+(\.\d+)?\b`), "GO"},
+	{regexp.MustCompile(`@\[[\d.]+\]`), "@[AT]"},
+	{regexp.MustCompile(`("remote":"127\.0\.0\.1):\d+`), "$1:PORT"},
 	{regexp.MustCompile(`Content-Length: \d+|"(as_of_index|shard)":\d+|\d+\.\d+`), "N"},
 	{regexp.MustCompile(`(?m)^(sound +).*$`), "$1 N"},
 	{regexp.MustCompile(`[ \t]+`), " "},

@@ -124,7 +124,7 @@ func (s *shell) run(commands string) (string, error) {
 	if _, err := fmt.Fprintf(s.in, "%s\necho '%s'\n", commands, stopMark); err != nil {
 		return "", err
 	}
-	starts := regexp.MustCompile(`holdfast serve[^\n]*(\\\n[^\n]*)*&$`).MatchString(strings.TrimSpace(commands))
+	starts := regexp.MustCompile(`(?m)holdfast serve .*&$`).MatchString(commands)
 	stopped, ready := false, !starts
 	var out []string
 	for deadline := time.After(blockWithin); !stopped || !ready; {
