@@ -77,7 +77,6 @@ var contained = []containment{
 	{"github.com/spf13/cobra", []string{"cmd"}, nil},
 	{"github.com/spf13/pflag", []string{"cmd"}, nil},
 	{"go.yaml.in/yaml/v3", []string{"api", "cmd"}, []string{"internal"}},
-	{"github.com/knadh/koanf", []string{"cmd"}, nil},
 	{"go.opentelemetry.io/otel", []string{"api", "node", "cmd"}, nil},
 	{"go.opentelemetry.io/proto/otlp", nil, []string{"api"}},
 	{"google.golang.org/protobuf", nil, []string{"api"}},
