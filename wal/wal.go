@@ -146,7 +146,7 @@ func (l *Log) sorted() []*Group {
 	return all
 }
 
-// DiskBytes is the length of all segment files, the one prepared in advance included.
+// DiskBytes is the length of all segment files, those prepared in advance included.
 func (l *Log) DiskBytes() int64 { return l.disk.Load() }
 
 // OverSoftBound reports whether the segments in use are longer than Config.SoftBytes: leaders then admit nothing new,
