@@ -141,6 +141,10 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 		b.flushed = max(b.flushed, c.Index)
 		b.everyone(at, c)
 		return Outcome{Code: OK}
+	case *FlushSpan:
+		b.flushed = max(b.flushed, c.Index)
+		b.everyone(at, c)
+		return Outcome{Code: OK}
 	}
 	o := b.Owner(c)
 	if create, ok := c.(*Create); ok && o.Number == 0 {
@@ -157,10 +161,10 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 	return out
 }
 
-// Broadcast reports whether a command is applied by every ledger of the shard.
+// Broadcast reports whether a command is applied by every ledger of the shard, or by every one that it Reaches.
 func Broadcast(c Command) bool {
 	switch c.(type) {
-	case *SetSettings, *FlushMark:
+	case *SetSettings, *FlushMark, *FlushSpan:
 		return true
 	}
 	return false
@@ -216,7 +220,12 @@ func settingsKey(c *SetSettings) memoryKey {
 }
 
 func (b *Book) everyone(at Position, c Command) {
-	for _, s := range b.slots {
+	slots := b.slots
+	if span, ok := c.(*FlushSpan); ok {
+		last := min(int(span.Last), len(slots))
+		slots = slots[min(max(int(span.First), 1)-1, last):last]
+	}
+	for _, s := range slots {
 		if s.ledger != nil {
 			s.ledger.Apply(at, c)
 		}

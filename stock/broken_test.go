@@ -53,6 +53,7 @@ func TestBrokenSKUStandsStill(t *testing.T) {
 		"fence":                       {&Fence{Meta: Meta{Key: "new"}, SKU: "tea"}, Frozen},
 		"expiry":                      {&Expire{SKU: "tea"}, Frozen},
 		"flush mark, past retention":  {&FlushMark{Index: 100}, OK},
+		"flush span, past retention":  {&FlushSpan{Index: 100, First: 1, Last: 9}, OK},
 		"a new place, for one's life": {&Place{Meta: Meta{Key: "retry", Retry: true, Deadline: 1e6}, SKU: "tea", User: "u", Qty: 1}, Frozen},
 	}
 	for name, k := range known {
@@ -60,8 +61,7 @@ func TestBrokenSKUStandsStill(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, out.Code, k.want)
 		}
 	}
-	now := *l.View()
-	if now != was || len(l.adjusts) != 1 || l.Evictable(5000, 100) {
+	if now := *l.View(); now != was || len(l.adjusts) != 1 || l.Evictable(5000, 100) {
 		t.Errorf("it moved from %+v to %+v", was, now)
 	}
 	for i, o := range l.Orders() {

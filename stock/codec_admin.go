@@ -30,6 +30,8 @@ func newAdmin(k Kind) Command {
 		return new(SetSettings)
 	case KindFlushMark:
 		return new(FlushMark)
+	case KindFlushSpan:
+		return new(FlushSpan)
 	}
 	return nil
 }

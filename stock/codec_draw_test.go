@@ -33,8 +33,8 @@ func drawOrderCommand(t *rapid.T) Command {
 
 func drawAdminCommand(t *rapid.T) Command {
 	sku := func() string { return drawText(t, "sku", MaxNameBytes) }
-	kinds := []Kind{KindInit, KindOpen, KindCreate, KindUpdate, KindAdjust, KindFreeze, KindSettings, KindFlushMark}
-	switch rapid.SampledFrom(kinds).Draw(t, "kind") {
+	kinds := []Kind{KindInit, KindOpen, KindCreate, KindUpdate, KindAdjust, KindFreeze, KindSettings, KindFlushMark, KindFlushSpan}
+	switch kind := rapid.SampledFrom(kinds).Draw(t, "kind"); kind {
 	case KindInit:
 		return &Init{
 			Epoch:      rapid.Uint16().Draw(t, "epoch"),
@@ -55,6 +55,8 @@ func drawAdminCommand(t *rapid.T) Command {
 		return &Freeze{Meta: drawMeta(t), SKU: sku(), Frozen: rapid.Bool().Draw(t, "frozen")}
 	case KindSettings:
 		return &SetSettings{Meta: drawMeta(t), Settings: drawSettings(t)}
+	case KindFlushSpan:
+		return &FlushSpan{Index: rapid.Uint64().Draw(t, "index"), First: rapid.Uint32().Draw(t, "first"), Last: rapid.Uint32().Draw(t, "last")}
 	}
 	return &FlushMark{Index: rapid.Uint64().Draw(t, "index")}
 }

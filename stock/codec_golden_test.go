@@ -38,6 +38,7 @@ func everyCommand() Proposal {
 			&Freeze{Meta: meta("k-freeze"), SKU: "sneaker-42", Frozen: true},
 			&SetSettings{Meta: meta("k-set"), Settings: Settings{RetentionMS: 1, MaxOpenOrders: 128, ExpiryBatch: 65_536, EvictBatch: 1 << 33}},
 			&FlushMark{Index: 1<<64 - 1},
+			&FlushSpan{Index: 300, First: 1, Last: 1<<32 - 1},
 			&Place{Meta: meta("k-place"), SKU: "sneaker-42", User: "zoë", Qty: 1, ClientRef: "basket-9"},
 			&Place{Meta: retried, SKU: strings.Repeat("s", MaxNameBytes), User: "u", Qty: 1 << 40},
 			&Place{Meta: Meta{Key: "anonymous"}, SKU: "sneaker-42", User: "u", Qty: -33},

@@ -218,7 +218,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an unsigned clock", reframed(clockAt-1, mpUint64), ErrMalformed}, {"count too low", reframed(countAt+3, 1), ErrMalformed},
 		{"count too high", reframed(countAt+3, 3), ErrMalformed}, {"count of 2^32-1", framedCommands(-1, place), ErrMalformed},
 		{"kind 0", framedCommands(1, "\x92\x00\xa0"), ErrUnknownCommand}, {"kind 7", framedCommands(1, "\x92\x07\xa0"), ErrUnknownCommand},
-		{"kind 24", framedCommands(1, "\x92\x18\xa0"), ErrUnknownCommand}, {"kind 257", framedCommands(1, "\x92\xcd\x01\x01\xa0"), ErrUnknownCommand},
+		{"kind 25", framedCommands(1, "\x92\x19\xa0"), ErrUnknownCommand}, {"kind 257", framedCommands(1, "\x92\xcd\x01\x01\xa0"), ErrUnknownCommand},
 		{"kind 262", framedCommands(1, "\x92\xcd\x01\x06\xa0"), ErrUnknownCommand},
 		{"kind 273, which is 17 in 8 bits", framedCommands(1, "\x92\xcd\x01\x11\x91\x05"), ErrUnknownCommand},
 		{"kind -1", framedCommands(1, "\x92\xff\xa0"), ErrMalformed}, {"a command that is a number", framedCommands(1, "\x01\x01\x01"), ErrMalformed},

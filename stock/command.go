@@ -20,6 +20,7 @@ const (
 	KindFreeze
 	KindSettings
 	KindFlushMark
+	KindFlushSpan
 )
 
 // Command is one change that travels through the log. Apply decides about it from the state and the command alone (rule R1).
@@ -144,6 +145,12 @@ type FlushMark struct {
 	Index uint64
 }
 
+// FlushSpan is a FlushMark for the SKUs with the numbers First to Last alone, so that no apply looks at all SKUs of a shard.
+type FlushSpan struct {
+	Index       uint64
+	First, Last uint32
+}
+
 // Kind returns the command's number in the log.
 func (*Place) Kind() Kind       { return KindPlace }
 func (*Confirm) Kind() Kind     { return KindConfirm }
@@ -159,12 +166,14 @@ func (*Adjust) Kind() Kind      { return KindAdjust }
 func (*Freeze) Kind() Kind      { return KindFreeze }
 func (*SetSettings) Kind() Kind { return KindSettings }
 func (*FlushMark) Kind() Kind   { return KindFlushMark }
+func (*FlushSpan) Kind() Kind   { return KindFlushSpan }
 
 // Head returns nil: leaders make these commands, and nobody waits for them.
 func (*Expire) Head() *Meta    { return nil }
 func (*Init) Head() *Meta      { return nil }
 func (*Open) Head() *Meta      { return nil }
 func (*FlushMark) Head() *Meta { return nil }
+func (*FlushSpan) Head() *Meta { return nil }
 
 // Partition returns the partition whose shard decides about the command.
 func (c *Place) Partition() Partition   { return PartitionOf(c.SKU) }

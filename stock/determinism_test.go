@@ -23,7 +23,7 @@ func (p *replica) apply(h stock.Header, index uint64, c stock.Command) stock.Out
 		everyone := p.book.Everyone(at, c)
 		out := p.book.Apply(at, c)
 		for _, l := range p.away {
-			if everyone {
+			if everyone && stock.Reaches(c, l.Number()) {
 				l.Apply(at, c)
 			}
 		}

@@ -57,18 +57,26 @@ func (b *Book) Recall() {
 	}
 }
 
-// Evictable reports whether a flush mark at an index would let an order of one of the ledgers leave memory at now. It looks at up to limit
-// ledgers from the one with number start+1 on, and returns where to go on.
-func (b *Book) Evictable(now Time, flushed uint64, start uint32, limit int) (found bool, next uint32) {
-	n := uint32(len(b.slots))
-	if n == 0 {
-		return false, 0
-	}
-	for i := uint32(0); i < n && int(i) < limit; i++ {
-		next = (start + i + 1) % n
-		if l := b.slots[(start+i)%n].ledger; l != nil && l.Evictable(now, flushed) {
-			return true, next
+// evictOrders bounds about how many orders one FlushSpan lets leave memory, unless a single SKU has more of them.
+const evictOrders = 8192
+
+// Evictable looks at up to limit ledgers from the one with number start+1 on, to the last at most, and returns the span from the first to the last of
+// them of which a FlushSpan would let an order leave memory at now; nil when there is none. next is where to go on, 0 for the beginning.
+func (b *Book) Evictable(now Time, flushed uint64, start uint32, limit int) (span *FlushSpan, next uint32) {
+	n, orders := uint32(len(b.slots)), int64(0)
+	for i := start; i < n; i++ {
+		if int(i-start) == limit || orders >= evictOrders {
+			return span, i
 		}
+		l := b.slots[i].ledger
+		if l == nil || !l.Evictable(now, flushed) {
+			continue
+		}
+		if span == nil {
+			span = &FlushSpan{Index: flushed, First: i + 1}
+		}
+		span.Last = i + 1
+		orders += min(int64(len(l.settled)), l.settings.EvictBatch)
 	}
-	return false, next
+	return span, 0
 }

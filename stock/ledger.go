@@ -113,6 +113,8 @@ func (l *Ledger) apply(c Command) Outcome {
 		return Outcome{Code: OK}
 	case *FlushMark:
 		return l.evict(c.Index)
+	case *FlushSpan:
+		return l.evict(c.Index)
 	}
 	panic(fmt.Sprintf("stock: %T does not belong to a ledger", c))
 }

@@ -12,7 +12,7 @@
 //	place.go     Place and Fence
 //	order.go     Confirm, Cancel, Return
 //	admin.go     Create, Update, Adjust, Freeze, SetSettings
-//	mark.go      FlushMark: what leaves memory
+//	mark.go      FlushMark, FlushSpan: what leaves memory
 //	read.go      queries, all orders, counters
 //	compare.go   the first difference between two answers or states
 //	step.go      positions and steps of a sequence, and the two sources of chance

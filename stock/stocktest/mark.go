@@ -8,13 +8,13 @@ import (
 )
 
 // mark lets settled rows and old adjustment keys leave memory (rule R27).
-func (o *Oracle) mark(at stock.Position, c *stock.FlushMark) {
-	for _, s := range o.skus {
+func (o *Oracle) mark(at stock.Position, flushed uint64, skus []*sku) {
+	for _, s := range skus {
 		if s.row.Broken {
 			continue
 		}
 		for n, r := range s.settled() {
-			if int64(n) >= o.settings.EvictBatch || !o.mayLeave(s, r, at.Now, c.Index) {
+			if int64(n) >= o.settings.EvictBatch || !o.mayLeave(s, r, at.Now, flushed) {
 				break
 			}
 			s.evict(r)

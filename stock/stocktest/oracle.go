@@ -62,7 +62,15 @@ func (o *Oracle) Apply(at stock.Position, c stock.Command) (stock.Outcome, bool)
 	case *stock.Init:
 		o.init(c)
 	case *stock.FlushMark:
-		o.mark(at, c)
+		o.mark(at, c.Index, o.skus)
+	case *stock.FlushSpan:
+		var within []*sku
+		for _, s := range o.skus {
+			if s.row.Number >= c.First && s.row.Number <= c.Last {
+				within = append(within, s)
+			}
+		}
+		o.mark(at, c.Index, within)
 	case *stock.Expire:
 		o.expire(at, c)
 	case *stock.SetSettings:

@@ -72,7 +72,11 @@ func (w *writer) any() stock.Command {
 	case k < 82:
 		return &stock.SetSettings{Meta: w.nodeMeta(), Settings: w.settings()}
 	case k < 87:
-		return &stock.FlushMark{Index: w.at.Index - uint64(w.roll(2)*w.roll(int(w.at.Index)))}
+		index := w.at.Index - uint64(w.roll(2)*w.roll(int(w.at.Index)))
+		if first := uint32(w.roll(6)); first > 0 {
+			return &stock.FlushSpan{Index: index, First: first, Last: first + uint32(w.roll(4))}
+		}
+		return &stock.FlushMark{Index: index}
 	case k < 88:
 		return w.open()
 	}
