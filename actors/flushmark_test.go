@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,7 @@ import (
 
 func shortRetention(c *ReplicaConfig) { c.Init.Settings.RetentionMS = 10_000 }
 
-func (n *node) marks() int { return n.log.count(n.t, isA[*stock.FlushMark]) }
+func (n *node) marks() int { return n.log.count(n.t, isA[*stock.FlushSpan]) }
 
 func TestFlushMarkEvicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +83,7 @@ func TestFlushMarksAreRare(t *testing.T) {
 			}
 			var last stock.Time
 			n.log.each(t, func(_ uint64, h stock.Header, c stock.Command, _ bool) {
-				if !isA[*stock.FlushMark](c) {
+				if !isA[*stock.FlushSpan](c) {
 					return
 				}
 				if last != 0 && h.Clock-last < 990 {
@@ -95,7 +96,7 @@ func TestFlushMarksAreRare(t *testing.T) {
 	})
 }
 
-// However many SKUs, with and without an actor of their own, have something to evict in one second: one mark.
+// However many SKUs, with and without an actor of their own, have something to evict: one mark for those without, and none twice in a second.
 func TestOneFlushMarkForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, shortRetention)
@@ -107,9 +108,59 @@ func TestOneFlushMarkForAll(t *testing.T) {
 		}
 		n.replica.Flushed(n.replica.Applied())
 		advance(15 * time.Second)
-		if n.marks() != 1 {
-			t.Errorf("%d marks for what one evicts", n.marks())
+		if n.marks() != 4 {
+			t.Errorf("%d marks for three hot SKUs and all the others", n.marks())
 		}
+		n.sameAsReplay()
+	})
+}
+
+// Ten thousand SKUs have something to evict at once: the mark comes in pieces that are bounded in SKUs and orders, and soon all are through.
+func TestFlushMarkComesInPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const skus, orders = 10_000, 4
+		n := start(t, shortRetention)
+		defer n.close()
+		for from := 0; from < skus; from += 1000 {
+			var creates, places []stock.Request
+			for i := from; i < from+1000; i++ {
+				creates = append(creates, spec(fmt.Sprint("shoe", i), 10, i == 5000))
+				for k := range orders {
+					p := place(fmt.Sprint("shoe", i), "u", fmt.Sprint(k))
+					p.Qty = 1
+					places = append(places, p)
+				}
+			}
+			n.gateway.DoAll(context.Background(), creates)
+			var cancels []stock.Request
+			for _, out := range n.gateway.DoAll(context.Background(), places) {
+				cancels = append(cancels, &stock.Cancel{Order: out.Order.ID})
+			}
+			n.gateway.DoAll(context.Background(), cancels)
+		}
+		n.replica.Flushed(n.replica.Applied())
+		advance(14 * time.Second)
+		seen, pieces := 0, 0
+		n.log.each(t, func(_ uint64, _ stock.Header, c stock.Command, _ bool) {
+			if span, ok := c.(*stock.FlushSpan); ok {
+				pieces++
+				seen += int(span.Last - span.First + 1)
+				if most := int(span.Last-span.First+1) * orders; most > 8192+orders {
+					t.Errorf("a piece of %d SKUs with %d orders", span.Last-span.First+1, most)
+				}
+			}
+		})
+		if seen != skus+1 || pieces < 5 {
+			t.Errorf("%d pieces over %d of %d SKUs", pieces, seen, skus)
+		}
+		left := 0
+		if err := n.replica.visit(context.Background(), &mark{
+			book:   func(b *stock.Book) { b.Each(func(l *stock.Ledger) { left += len(l.Orders()) }) },
+			ledger: func(l *stock.Ledger, _ uint64) { left += len(l.Orders()) },
+		}); err != nil || left != 0 {
+			t.Errorf("%d orders are left: %v", left, err)
+		}
+		n.sameAsReplay()
 	})
 }
 

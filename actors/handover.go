@@ -109,7 +109,7 @@ func (s *shardActor) handBack(ctx actor.Context, m *handBack) {
 func (s *shardActor) handleKept(d *desk, msg any) {
 	if m, ok := msg.(*sweep); ok {
 		if d.ledger.Evictable(s.r.clock.now(), m.flushed) {
-			s.proposeFlushMark()
+			s.proposeFlushSpan(d.ledger.Number())
 		}
 		return
 	}

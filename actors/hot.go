@@ -77,7 +77,7 @@ func (h *hotActor) committed(ctx actor.Context, msg any) {
 		h.lingerer = time.AfterFunc(lingering, func() { h.box.PostUserMessage(&linger{}) })
 	case *sweep:
 		if h.desk.ledger.Evictable(h.r.clock.now(), m.flushed) {
-			ctx.Send(h.shard, &evictable{})
+			ctx.Send(h.shard, &evictable{h.desk.ledger.Number()})
 		}
 	case *linger:
 		if h.asked {

@@ -98,7 +98,7 @@ type wake struct{}
 type sweep struct{ flushed uint64 }
 
 // evictable answers a sweep.
-type evictable struct{}
+type evictable struct{ number uint32 }
 
 // giveBack asks a hot SKU's actor for its ledger; it is the last committed message it gets (rule R16).
 type giveBack struct{ of *hotSKU }

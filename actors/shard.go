@@ -32,7 +32,7 @@ type shardActor struct {
 	recallAt   stock.Time // when lost releases of due holds are proposed again; 0: none was lost
 	sweeper    alarmClock
 	sweepFrom  uint32
-	markedAt   stock.Time
+	hotSweepAt stock.Time
 	spawned    int
 }
 
@@ -83,7 +83,7 @@ func (s *shardActor) committed(ctx actor.Context, msg any) {
 	case *restored:
 		s.restore(ctx, m)
 	case *evictable:
-		s.proposeFlushMark()
+		s.proposeFlushSpan(m.number)
 	case *wake:
 		s.alarm.stop() // expire sets it again
 		s.sweep(ctx)
@@ -227,11 +227,13 @@ func (s *shardActor) answer(it item, out stock.Outcome) {
 	}
 }
 
-// broadcast applies a command to every ledger, wherever it is.
+// broadcast applies a command to every ledger that it reaches, wherever that is.
 func (s *shardActor) broadcast(at stock.Position, e *entry, it item) {
 	if s.book.Everyone(at, it.cmd) {
 		for _, h := range s.hot {
-			s.fill(h, at, e, item{cmd: it.cmd})
+			if stock.Reaches(it.cmd, h.number) {
+				s.fill(h, at, e, item{cmd: it.cmd})
+			}
 		}
 	}
 	s.answer(it, s.book.Apply(at, it.cmd))

@@ -31,7 +31,7 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 		h.send(ctx, &opened{term})
 	}
 	s.r.term.Store(term)
-	s.armSweep()
+	s.armSweep(false)
 }
 
 // close ends admission for terms up to one.
@@ -77,36 +77,46 @@ func (s *shardActor) expire() {
 
 const (
 	sweepEveryMS = 1000
+	// sweepOnMS is how soon a sweep that found much goes on with the next SKUs.
+	sweepOnMS = 50
 	// sweepLedgers bounds the cold ledgers that one sweep looks at.
 	sweepLedgers = 4096
 )
 
-func (s *shardActor) armSweep() {
-	s.sweeper.set(s.r.clock, s.r.clock.now().Add(sweepEveryMS), true, s.box)
+func (s *shardActor) armSweep(goOn bool) {
+	after := int64(sweepEveryMS)
+	if goOn {
+		after = sweepOnMS
+	}
+	s.sweeper.set(s.r.clock, s.r.clock.now().Add(after), true, s.box)
 }
 
-// sweep looks, at most once a second, whether a flush mark would let orders leave memory (rule R27). A shard with nothing to evict writes nothing.
+// sweep looks, at each SKU at most once a second, whether a flush mark would let orders leave memory (rule R27). The mark goes in pieces, with room
+// for orders between them, so that no apply is long. A shard with nothing to evict writes nothing.
 func (s *shardActor) sweep(ctx actor.Context) {
-	if s.term == 0 || s.r.clock.now() < s.sweeper.at {
+	now := s.r.clock.now()
+	if s.term == 0 || now < s.sweeper.at {
 		return
 	}
-	s.armSweep()
 	flushed := s.r.flushed.Load()
-	found, next := s.book.Evictable(s.r.clock.now(), flushed, s.sweepFrom, sweepLedgers)
+	span, next := s.book.Evictable(now, flushed, s.sweepFrom, sweepLedgers)
 	s.sweepFrom = next
-	if found {
-		s.proposeFlushMark()
+	if span != nil {
+		s.out = append(s.out, item{cmd: span, term: s.term})
 	}
+	s.armSweep(span != nil && next != 0)
+	if now < s.hotSweepAt {
+		return
+	}
+	s.hotSweepAt = now.Add(sweepEveryMS)
 	for _, h := range s.hot {
 		h.send(ctx, &sweep{flushed})
 	}
 }
 
-// proposeFlushMark proposes one mark a sweep at most.
-func (s *shardActor) proposeFlushMark() {
-	if s.term == 0 || s.markedAt == s.sweeper.at {
-		return
+// proposeFlushSpan lets the settled orders of one SKU that has, or had, an actor of its own leave memory.
+func (s *shardActor) proposeFlushSpan(number uint32) {
+	if s.term != 0 {
+		s.out = append(s.out, item{cmd: &stock.FlushSpan{Index: s.r.flushed.Load(), First: number, Last: number}, term: s.term})
 	}
-	s.markedAt = s.sweeper.at
-	s.out = append(s.out, item{cmd: &stock.FlushMark{Index: s.r.flushed.Load()}, term: s.term})
 }
