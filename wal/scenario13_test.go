@@ -210,3 +210,47 @@ func TestTheBoundDuringAnElection(t *testing.T) {
 	closeLog(t, l)
 	t.Logf("full at entry %d; %d elections, each followed by a crash", last, crashes)
 }
+
+// TestKillBeforeTheNameIsDurable kills the process when a prepared segment has its name, but not durably. The next process
+// finds it and goes on in it; a power cut then must not take the name, and with it what was acknowledged.
+func TestKillBeforeTheNameIsDurable(t *testing.T) {
+	fs := waltest.NewFS()
+	var killed *waltest.FS
+	named, ready := false, make(chan struct{})
+	fs.SetHook(func(op waltest.Op) error {
+		switch {
+		case op.Kind == waltest.OpRename && op.Name == dir+"/0000000000000002.wal":
+			named = true
+		case op.Kind == waltest.OpSyncDir && named && killed == nil:
+			killed = fs.Kill()
+			close(ready)
+		}
+		return nil
+	})
+	l := open(t, small(fs))
+	must(t, l.Group(1).StoreLogs(entries(1, 1, 3, 0, 700)))
+	<-ready
+	closeLog(t, l)
+
+	l = open(t, crashConfig(killed))
+	from, _ := l.Group(1).LastIndex()
+	held, stored := make(chan struct{}), make(chan struct{})
+	killed.SetHook(func(op waltest.Op) error { // the housekeeper, who makes the third segment, gets no further
+		if op.Kind == waltest.OpSyncDir {
+			close(held)
+			<-stored
+		}
+		return nil
+	})
+	must(t, l.Group(1).StoreLogs(entries(1, from+1, 24, 0, 700)))
+	<-held
+	r := rand.New(rand.NewPCG(13, 15))
+	for range 30 {
+		after := open(t, crashConfig(killed.Crash(r)))
+		want(t, after.Group(1), entries(1, 1, 24, 0, 700))
+		closeLog(t, after)
+	}
+	killed.SetHook(nil)
+	close(stored)
+	closeLog(t, l)
+}
