@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"holdfast/stock"
 )
 
 // shardFlusher takes one shard's changes to the sink, batch after batch:
@@ -109,10 +111,7 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 		f.leave()
 		return caughtUp, nil
 	}
-	changes, err := f.shard.Source.Changes(ctx, f.index, f.cfg.BatchRows)
-	if err == nil && changes.UpTo < f.index {
-		err = fmt.Errorf("they end at %d, before %d", changes.UpTo, f.index)
-	}
+	changes, err := f.read(ctx)
 	if err != nil {
 		return caughtUp, fmt.Errorf("storage: changes of shard %d: %w", f.shard.ID, err)
 	}
@@ -132,6 +131,29 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	}
 	f.flushed(changes.UpTo)
 	return p, nil
+}
+
+// pageRows is about how many rows the source is asked for at a time. It serves orders while it is not asked, and 4,096 rows at once would keep
+// them waiting for some milliseconds.
+const pageRows = 256
+
+// read takes a batch from the source, page by page. A row that changes between two pages is in both; its later version wins in the sink.
+func (f *shardFlusher) read(ctx context.Context) (stock.Changes, error) {
+	all := stock.Changes{UpTo: f.index}
+	for {
+		page, err := f.shard.Source.Changes(ctx, all.UpTo, min(pageRows, f.cfg.BatchRows))
+		if err == nil && page.UpTo < all.UpTo {
+			err = fmt.Errorf("they end at %d, before %d", page.UpTo, all.UpTo)
+		}
+		if err != nil {
+			return stock.Changes{}, err
+		}
+		rows, moved := len(page.Orders)+len(page.SKUs), page.UpTo > all.UpTo
+		all.UpTo, all.Orders, all.SKUs = page.UpTo, append(all.Orders, page.Orders...), append(all.SKUs, page.SKUs...)
+		if !moved || 2*rows < pageRows || len(all.Orders)+len(all.SKUs) >= f.cfg.BatchRows {
+			return all, nil
+		}
+	}
 }
 
 // connect opens a session and reads the cursor, which is where flushing goes on from (rule R26).
@@ -232,7 +254,7 @@ func (f *shardFlusher) publish(change func(*Status)) {
 func (f *shardFlusher) measure(ctx context.Context) {
 	f.measured = f.cfg.Now()
 	for ctx.Err() == nil && f.backlog.orders < f.cfg.BacklogOrders {
-		changes, err := f.shard.Source.Changes(ctx, f.backlog.seen, f.cfg.BatchRows)
+		changes, err := f.shard.Source.Changes(ctx, f.backlog.seen, min(pageRows, f.cfg.BatchRows))
 		if err != nil || changes.UpTo <= f.backlog.seen {
 			return
 		}
