@@ -83,6 +83,29 @@ func TestDiskBytesAndObserver(t *testing.T) {
 	}
 }
 
+// TestSegmentsOfAnotherLengthAreNotUsedAgain makes segments shorter and lets the long ones die.
+func TestSegmentsOfAnotherLengthAreNotUsedAgain(t *testing.T) {
+	fs := waltest.NewFS()
+	cfg := small(fs)
+	cfg.SegmentBytes = 32 << 10
+	l := open(t, cfg)
+	must(t, l.Group(1).StoreLogs(entries(1, 1, 150, 0, 500)))
+	closeLog(t, l)
+	cfg.SegmentBytes = 16 << 10
+	l = open(t, cfg)
+	must(t, l.Group(1).DeleteRange(1, 149))
+	churn(t, l, 151, 200, func() {})
+	closeLog(t, l)
+	for _, name := range segmentsOf(fs) {
+		if n := len(fs.ReadFile(name)); n != 16<<10 && n != 32<<10 {
+			t.Errorf("%s has %d bytes", name, n)
+		}
+	}
+	l = open(t, cfg)
+	want(t, l.Group(1), entries(1, 348, 350, 0, 500))
+	closeLog(t, l)
+}
+
 // TestSegmentBytesMayChange opens one log with segments of different lengths in turn.
 func TestSegmentBytesMayChange(t *testing.T) {
 	fs := waltest.NewFS()
