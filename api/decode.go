@@ -198,8 +198,8 @@ func parseTime(text string) (stock.Time, bool) {
 		}
 		rest = rest[digits:]
 	}
-	// Package time lets an offset end with :60, and take 24 hours.
-	if rest != "Z" && (len(rest) != len("+00:00") || rest[1:] > "23:59" || rest[4:] > "59") {
+	// Package time lets an offset end with :60, and take 24 hours; it also takes a fraction after a comma, and one digit for the hour.
+	if rest != "Z" && (len(rest) != len("+00:00") || rest[0] != '+' && rest[0] != '-' || rest[1:] > "23:59" || rest[4:] > "59") {
 		return 0, false
 	}
 	t, err := time.Parse(time.RFC3339, text)

@@ -187,7 +187,8 @@ func TestSKUs(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	h.checks = append(h.checks, api.Check{Name: "shard 1", Detail: "no leader"})
-	if r := ok[client.Readiness](t)(c.Ready(ctx)); r.Ready || len(r.Checks) != 2 || r.Checks[0].Detail != "no leader" {
+	// The public listener keeps what was found to itself.
+	if r := ok[client.Readiness](t)(c.Ready(ctx)); r.Ready || len(r.Checks) != 2 || r.Checks[0] != (client.Check{Name: "shard 1"}) {
 		t.Errorf("%+v", r)
 	}
 }
