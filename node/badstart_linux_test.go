@@ -167,6 +167,13 @@ func TestBadInputOnDisk(t *testing.T) {
 			}
 			return d
 		},
+		"log-gone": func(t *testing.T) *damaged {
+			d := newDamaged(t)
+			if err := os.RemoveAll(filepath.Join(d.cfg.DataDir, "wal")); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		},
 		"log-shortened": func(t *testing.T) *damaged {
 			d := newDamaged(t)
 			if err := os.Truncate(filepath.Join(d.cfg.DataDir, "wal", d.used()[0].Name), 20_000); err != nil {

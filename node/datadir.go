@@ -71,7 +71,7 @@ func readIdentity(path string) (id identity, err error) {
 
 // create makes the directory this node's. One that holds a log or snapshots but no node.json lost it, and is refused.
 func create(cfg *Config) (identity, error) {
-	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
 		return identity{}, fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	if err := unclaimed(cfg.DataDir); err != nil {
@@ -112,6 +112,9 @@ func probe(dir string) error {
 	err := writeDurably(path, make([]byte, 4096))
 	if err == nil {
 		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w %s cannot be written: give it to the user that runs the node, or choose another with --data-dir: %w", ErrDataDir, dir, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w %s cannot be written: free some space, mount it writable or choose another with --data-dir: %w", ErrDataDir, dir, err)

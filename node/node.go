@@ -116,6 +116,9 @@ func (n *Node) listen() error {
 }
 
 func (n *Node) openLog() (err error) {
+	if err := lostLog(n.cfg.DataDir); err != nil {
+		return err
+	}
 	cfg := n.cfg.logConfig()
 	cfg.ClusterID, cfg.OnFatal, cfg.Observer = n.clusterID, n.fail, newLogMetrics(n.registry)
 	n.log, err = wal.Open(cfg)
@@ -134,8 +137,8 @@ func (n *Node) advise(err error) error {
 	case errors.Is(err, wal.ErrOtherCluster):
 		return fmt.Errorf("%w %s: its log and its node.json are not of one cluster: put back the one that was replaced: %w", ErrDataDir, dir, err)
 	case errors.Is(err, wal.ErrCorrupt):
-		return fmt.Errorf("node: the log is damaged and nothing was changed: 'holdfast wal verify %s' shows where; restore the directory from a copy, or "+
-			"start on an empty one: %w", dir, err)
+		return fmt.Errorf("node: the log is damaged and nothing was changed: 'holdfast wal verify %s' shows where; restore the directory from a copy "+
+			"that it calls sound: %w", dir, err)
 	}
 	return err
 }

@@ -15,7 +15,8 @@ type Identity struct {
 }
 
 // CheckDataDir returns whose the data directory of a configuration is, and what Open would refuse about it, in the same words. It changes nothing,
-// so whether the directory can be written stays open. A directory that is missing or empty has the zero Identity; an error wraps ErrDataDir.
+// so whether the directory can be written stays open. A directory that is missing or empty has the zero Identity; an error wraps ErrDataDir,
+// or wal.ErrCorrupt when the log is gone.
 func CheckDataDir(cfg Config) (Identity, error) {
 	cfg = cfg.withDefaults()
 	id, err := readIdentity(filepath.Join(cfg.DataDir, "node.json"))
@@ -28,6 +29,9 @@ func CheckDataDir(cfg Config) (Identity, error) {
 	}
 	if err == nil {
 		_, err = id.check(&cfg)
+	}
+	if err == nil {
+		err = lostLog(cfg.DataDir)
 	}
 	return Identity{NodeID: id.NodeID, ClusterID: id.ClusterID, Format: id.Format, Shards: id.Shards}, err
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"holdfast/wal"
 )
 
 // What CheckDataDir refuses is what Open refuses, in the same words, and it changes nothing.
@@ -22,7 +24,11 @@ func TestPreflight(t *testing.T) {
 		"another node": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte(identity), 0o600) }, ErrDataDir},
 		"damaged":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "node.json"), []byte("{"), 0o600) }, ErrDataDir},
 		"not ours":     {func(dir string) error { return os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o600) }, ErrDataDir},
-		"a file":       {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) }, ErrDataDir},
+		"no log": {func(dir string) error {
+			mine := strings.ReplaceAll(identity, "n2", "n1")
+			return errors.Join(os.WriteFile(filepath.Join(dir, "node.json"), []byte(mine), 0o600), os.Mkdir(filepath.Join(dir, "snapshots"), 0o750))
+		}, wal.ErrCorrupt},
+		"a file": {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) }, ErrDataDir},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
