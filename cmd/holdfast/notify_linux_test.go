@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,6 +99,27 @@ func TestServiceManagerIsTold(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		})
+	}
+}
+
+// What the watchdog ends with SIGABRT ends by a signal under the environment of the unit: by an exit code of 2, as Go has it otherwise, it would
+// stay down as if its flags were wrong.
+func TestWatchdogEndsWithASignal(t *testing.T) {
+	_, unit := unitFile(t, "")
+	for _, line := range regexp.MustCompile(`(?m)^Environment=(\w+)=(.*)$`).FindAllStringSubmatch(unit, -1) {
+		t.Setenv(line[1], line[2])
+	}
+	n := launch(t, filepath.Join(t.TempDir(), "node"))
+	if err := syscall.Kill(n.PID(), syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-n.Done():
+	case <-time.After(30 * time.Second):
+		t.Fatal("it goes on")
+	}
+	if code := n.ExitCode(); code != -1 || !strings.Contains(n.Log(), "goroutine ") {
+		t.Errorf("exit code %d, without a signal or without a dump", code)
 	}
 }
 
