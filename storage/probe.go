@@ -66,13 +66,15 @@ type sinkProbe struct {
 	clusterID string
 }
 
-// server reads what does not depend on our tables.
+// server reads what does not depend on our tables. Sessions are counted by database: of those of others a role may not see in pg_stat_activity that
+// they are any.
 func (p *sinkProbe) server(ctx context.Context, tx pgx.Tx) error {
 	r := p.report
 	const query = "select current_setting('server_version'), current_user, coalesce(current_schema(), ''), pg_is_in_recovery() or " +
 		"current_setting('default_transaction_read_only') = 'on', current_setting('synchronous_commit'), current_setting('fsync'), " +
 		"current_setting('full_page_writes'), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - " +
-		"(select count(*)::int from pg_stat_activity where backend_type = 'client backend'), (select case when rolconnlimit < 0 then -1 else " +
+		"coalesce(current_setting('reserved_connections', true)::int, 0) - " +
+		"(select coalesce(sum(numbackends), 0)::int from pg_stat_database), (select case when rolconnlimit < 0 then -1 else " +
 		"greatest(0, rolconnlimit - (select count(*)::int from pg_stat_activity where usename = current_user)) end from pg_roles where rolname = current_user)"
 	return tx.QueryRow(ctx, query).Scan(
 		&r.Server, &r.Role, &r.Schema, &r.ReadOnly, &r.SynchronousCommit, &r.Fsync, &r.FullPageWrites, &r.Free, &r.UnderLimit)

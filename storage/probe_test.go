@@ -54,6 +54,13 @@ func TestProbeNamesMissingGrants(t *testing.T) {
 		t.Errorf("no usage: %v", err)
 	}
 	run(t, admin, "grant usage on schema "+name+" to probed")
+	for range 3 { // sessions of somebody else's, of which this role may not see what they are
+		pgtest.Connect(t, admin)
+	}
+	most := pgtest.Rows(t, admin, "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int")[0][0].(int32)
+	if r, err := ProbeSink(t.Context(), sink, cfg.ClusterID); err != nil || r.Free > int(most)-4 {
+		t.Errorf("%d of %d connections left, with three open beside the probe's: %v", r.Free, most, err)
+	}
 	var granted []string
 	for range 20 {
 		r, err := ProbeSink(t.Context(), sink, cfg.ClusterID)
