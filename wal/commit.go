@@ -132,6 +132,9 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	if err != nil {
 		return buf, stats, fmt.Errorf("write to segment %s at offset %d: %w", seg.name, seg.end, err)
 	}
+	if failed := l.err(); failed != nil {
+		return buf, stats, failed // the write hung until the log had failed: nothing more is done to the file
+	}
 	stats.Write = time.Since(start)
 	l.watch.begin("fsync")
 	err = seg.file.Sync()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"testing"
 
 	"github.com/hashicorp/raft"
 
@@ -235,4 +237,48 @@ func (m *mixer) choose() mixedCall {
 		}
 	}
 	return c
+}
+
+// played is what a group was told when it played on a log in this process.
+type played struct {
+	holding
+	pending *mixedCall // refused: nobody knows whether it is there
+	err     error      // the first refusal
+	acked   int
+}
+
+// play makes so many calls on each group at once, or fewer when they are refused.
+func play(l *wal.Log, all []played, seed uint64, version uint32, calls int) {
+	var wait sync.WaitGroup
+	for id := range all {
+		wait.Go(func() {
+			p, g := &all[id], l.Group(uint32(id))
+			m := newMixer(g.ID(), seed, p.holding, version)
+			for range calls {
+				c := m.choose()
+				if p.err = c.do(g); p.err != nil {
+					p.pending = &c
+					break
+				}
+				m.holding = m.after(c, c.count)
+				p.acked++
+			}
+			p.holding = m.holding
+		})
+	}
+	wait.Wait()
+}
+
+// settleAll compares all groups of a log with what they were told, and goes on from what it found.
+func settleAll(t *testing.T, l *wal.Log, all []played) {
+	t.Helper()
+	for id := range all {
+		p := &all[id]
+		found, states, told := settle(p.holding, p.pending, l.Group(uint32(id)))
+		if found < 0 {
+			t.Errorf("group %d: %s", id, told)
+			continue
+		}
+		p.holding, p.pending, p.err = states[found], nil, nil
+	}
 }
