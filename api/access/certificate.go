@@ -3,7 +3,6 @@ package access
 import (
 	"crypto/tls"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"time"
 )
@@ -27,13 +26,17 @@ func LoadCertificate(certFile, keyFile string) (*Certificate, error) {
 // Reload reads the files again. Connections that are there stay, new ones see the new certificate. On an error, which wraps ErrCertificate, the
 // certificate stays as it was: also when only one of the two files has been replaced so far, for then they do not belong together.
 func (c *Certificate) Reload() error {
+	_, err := plainFile(c.certFile)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
+	stat, err := plainFile(c.keyFile)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return fmt.Errorf("%w %s, %s: %w", ErrCertificate, c.certFile, c.keyFile, err)
-	}
-	stat, err := os.Stat(c.keyFile)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	c.current.Store(&pair)
 	c.exposed.Store(stat.Mode().Perm()&0o027 != 0)

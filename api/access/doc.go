@@ -6,5 +6,5 @@
 // It assumes that keys are 256 bits of randomness, as NewKey makes them. One round of SHA-256 is enough for those and too little for passwords.
 //
 // Files: key.go (keys, roles and their entries), keysfile.go (the file's form), keys.go (those in force), bearer.go (the header), certificate.go
-// (TLS), errors.go.
+// (TLS), plainfile.go (what either may be read from), errors.go.
 package access

@@ -27,15 +27,15 @@ type entry struct {
 
 // readKeys reads a file of keys, and reports whether others than its owner and group may read it or others than its owner change it.
 func readKeys(path string) (entries []entry, exposed bool, err error) {
+	stat, err := plainFile(path)
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrKeysFile, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrKeysFile, err)
 	}
 	defer f.Close()
-	stat, err := f.Stat()
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", ErrKeysFile, err)
-	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", ErrKeysFile, err)

@@ -6,12 +6,17 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
 // MaxFileBytes bounds a file of settings. Its parse takes about a hundred times as much memory, for a moment.
 const MaxFileBytes = 1 << 20
+
+// pipeTime is how long a pipe may take to give its settings. One that nobody writes into counts as empty at once.
+const pipeTime = 30 * time.Second
 
 // Read reads a file of settings. The error is an *Error or joins several.
 func Read(file string, schema Schema) (map[string]Setting, error) {
@@ -26,7 +31,7 @@ func read(file string) ([]byte, error) {
 	refuse := func(text string, cause error) error {
 		return &Error{Where: file, Text: text, Kind: ErrFile, Cause: cause}
 	}
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, refuse("it cannot be opened", bare(err))
 	}
@@ -34,6 +39,8 @@ func read(file string) ([]byte, error) {
 	if s, err := f.Stat(); err == nil && s.IsDir() {
 		return nil, refuse("it is a directory, and a file is wanted", nil)
 	}
+	// A file has no deadline, and needs none.
+	_ = f.SetReadDeadline(time.Now().Add(pipeTime))
 	text, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 	if err != nil {
 		return nil, refuse("it cannot be read", bare(err))
