@@ -122,6 +122,9 @@ func (l *Log) commitFrames(b *batch) (err error) {
 // write makes frames a batch and makes it durable.
 func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	seg := l.active
+	if err := l.err(); err != nil {
+		return frames, BatchStats{}, err
+	}
 	buf := finishBatch(frames, l.nextBatch, seg.seed, role)
 	assert(seg.end+int64(len(buf)) <= seg.size, "a batch does not fit its segment")
 	stats := BatchStats{Bytes: len(buf), Frames: int(le.Uint32(buf[len(buf)-endPayloadBytes:]))}
@@ -136,6 +139,9 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 		return buf, stats, failed // the write hung until the log had failed: nothing more is done to the file
 	}
 	stats.Write = time.Since(start)
+	if err := l.err(); err != nil { // the write hung until the log had failed: the disk is left alone
+		return buf, stats, err
+	}
 	l.watch.begin("fsync")
 	err = seg.file.Sync()
 	l.watch.end()

@@ -163,7 +163,15 @@ func TestStall(t *testing.T) {
 			if !strings.Contains(log.String(), "slow") {
 				t.Errorf("a wait of 2 s was not logged: %s", &log)
 			}
-			hang(time.Hour)
+			after := 0
+			fs.SetHook(func(op waltest.Op) error {
+				if after++; after == 1 && op.Kind != kind {
+					after-- // the write before the fsync
+				} else if op.Name == firstSegment && after == 1 {
+					<-time.After(time.Hour)
+				}
+				return nil
+			})
 			start := time.Now()
 			if err := l.Group(1).StoreLog(entry(1, 4, 0, 10)); !errors.Is(err, wal.ErrFailed) || !errors.Is(err, wal.ErrStalled) {
 				t.Errorf("a wait of an hour: %v", err)
@@ -174,8 +182,8 @@ func TestStall(t *testing.T) {
 			if err := <-fatal; !errors.Is(err, wal.ErrStalled) {
 				t.Errorf("OnFatal got %v", err)
 			}
-			if err := l.Close(); !errors.Is(err, wal.ErrStalled) {
-				t.Errorf("Close: %v", err)
+			if err := l.Close(); !errors.Is(err, wal.ErrStalled) || after != 1 {
+				t.Errorf("Close: %v; %d operations, one of which hung", err, after)
 			}
 		})
 	}

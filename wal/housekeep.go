@@ -91,10 +91,7 @@ func (l *Log) removeSegment(seg *segment) error {
 		return fmt.Errorf("close segment %s: %w", seg.name, err)
 	}
 	err := l.watchChores.do("removal of a segment", func() error {
-		if err := l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, seg.name)); err != nil {
-			return err
-		}
-		return l.cfg.FS.SyncDir(l.cfg.Dir)
+		return l.syncedDir(l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, seg.name)))
 	})
 	if err != nil {
 		return fmt.Errorf("remove segment %s: %w", seg.name, err)

@@ -56,10 +56,7 @@ func (l *Log) retire(dead *segment, to string) (File, error) {
 	dead.mu.Lock()
 	defer dead.mu.Unlock()
 	err := l.watchChores.do("renaming of a segment", func() error {
-		if err := l.cfg.FS.Rename(filepath.Join(l.cfg.Dir, dead.name), to); err != nil {
-			return err
-		}
-		return l.cfg.FS.SyncDir(l.cfg.Dir)
+		return l.syncedDir(l.cfg.FS.Rename(filepath.Join(l.cfg.Dir, dead.name), to))
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("take segment %s for it: %w", dead.name, err), dead.file.Close())
@@ -75,7 +72,7 @@ func (l *Log) fillSegment(seg *segment, path string) error {
 	for at := int64(0); at < seg.size; at += int64(len(chunk)) {
 		chunk = chunk[:min(int64(len(chunk)), seg.size-at)]
 		err := l.watchChores.do("preparation of a segment", func() error {
-			if err := writeFull(seg.file, chunk, at); err != nil {
+			if err := errors.Join(writeFull(seg.file, chunk, at), l.err()); err != nil {
 				return err
 			}
 			return seg.file.Sync()
@@ -89,11 +86,16 @@ func (l *Log) fillSegment(seg *segment, path string) error {
 		}
 	}
 	return l.watchChores.do("naming of a segment", func() error {
-		if err := l.cfg.FS.Rename(path+tmpSuffix, path); err != nil {
-			return err
-		}
-		return l.cfg.FS.SyncDir(l.cfg.Dir)
+		return l.syncedDir(l.cfg.FS.Rename(path+tmpSuffix, path))
 	})
+}
+
+// syncedDir makes durable what was just done to names, unless that failed or hung until the log had failed.
+func (l *Log) syncedDir(done error) error {
+	if err := errors.Join(done, l.err()); err != nil {
+		return err
+	}
+	return l.cfg.FS.SyncDir(l.cfg.Dir)
 }
 
 // abandoned reports whether the log ends before the segment that is being prepared is wanted. Its file stays behind under
