@@ -267,3 +267,41 @@ func TestNoSilentResend(t *testing.T) {
 		t.Errorf("sent %d times: %v", orders.Load(), err)
 	}
 }
+
+// What a refusal says beyond its code is in its text, times in UTC with three decimals; a payment id is not.
+func TestProblemText(t *testing.T) {
+	at := time.Date(2030, 1, 31, 11, 0, 0, 0, time.FixedZone("", 3600))
+	for want, p := range map[string]client.Problem{
+		"sku_not_found (404): None.":                          {Code: "sku_not_found", Status: 404, Detail: "None."},
+		"frozen (423): Frozen":                                {Code: "frozen", Status: 423, Title: "Frozen"},
+		"limit_exceeded (409): Over. (limit 1; used 0)":       {Code: "limit_exceeded", Status: 409, Detail: "Over.", Limit: 1},
+		"insufficient_stock (409): Few. (available 0)":        {Code: "insufficient_stock", Status: 409, Detail: "Few."},
+		"invalid_value (400): No. (qty must be an integer)":   {Code: "invalid_value", Status: 400, Detail: "No.", Field: "qty", Reason: "must be an integer"},
+		"unknown_field (400): No. (price)":                    {Code: "unknown_field", Status: 400, Detail: "No.", Field: "price"},
+		"sku_exists (409): Otherwise. (differs: stock, mode)": {Code: "sku_exists", Status: 409, Detail: "Otherwise.", Differs: []string{"stock", "mode"}},
+		"not_started (403): Later. (opens_at 2030-01-31T10:00:00.000Z)": {
+			Code: "not_started", Status: 403, Detail: "Later.", OpensAt: &at},
+		"duplicate_payment (409): Paid.": {Code: "duplicate_payment", Status: 409, Detail: "Paid.", FirstPaymentID: "pay-1"},
+	} {
+		if got := p.Error(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
+// A listener with a certificate has not read a request without TLS: nothing happened, and the error says what to do.
+func TestListenerThatSpeaksTLS(t *testing.T) {
+	for text, sent := range map[string]bool{"400 Bad Request: this listener speaks TLS, use https": false, "400 Bad Request": true} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, http.StatusBadRequest) }))
+		c, err := client.New(client.Config{Addr: s.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.PlaceOrder(t.Context(), "k", client.NewOrder{SKU: "shoe", User: "ann"})
+		if client.IsUnknown(err) != sent || client.IsNotExecuted(err) == sent || strings.Contains(err.Error(), "use https") == sent {
+			t.Errorf("%s: %v", text, err)
+		}
+		c.Close()
+		s.Close()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -53,13 +54,52 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-// Error returns the code, the status and the detail.
+// Error returns the code, the status, the detail and the members that say more, but no payment id.
 func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
 		text = p.Title
 	}
+	if more := p.members(); more != "" {
+		text += " (" + more + ")"
+	}
 	return fmt.Sprintf("%s (%d): %s", p.Code, p.Status, text)
+}
+
+// members are those that the code has, in words.
+func (p *Problem) members() string {
+	var all []string
+	add := func(there bool, name string, value any) {
+		if there {
+			all = append(all, fmt.Sprintf("%s %v", name, value))
+		}
+	}
+	at := func(name string, t *time.Time) {
+		if t != nil {
+			add(true, name, t.UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+	}
+	switch {
+	case p.Field != "" && p.Reason != "":
+		all = append(all, p.Field+" "+p.Reason)
+	case p.Field != "":
+		all = append(all, p.Field)
+	}
+	add(len(p.Differs) > 0, "differs:", strings.Join(p.Differs, ", "))
+	at("opens_at", p.OpensAt)
+	at("closes_at", p.ClosesAt)
+	at("expired_at", p.ExpiredAt)
+	add(p.Code == "insufficient_stock" || p.Available > 0, "available", p.Available)
+	add(p.Held > 0, "held", p.Held)
+	at("next_release_at", p.NextReleaseAt)
+	add(p.Limit > 0, "limit", p.Limit)
+	add(p.Code == "limit_exceeded" || p.Used > 0, "used", p.Used)
+	add(p.MaxQty > 0, "max_qty", p.MaxQty)
+	add(p.LimitBytes > 0, "limit_bytes", p.LimitBytes)
+	add(p.State != "", "state", p.State)
+	add(p.Returnable > 0, "returnable", p.Returnable)
+	add(p.Bound != "", "bound", p.Bound)
+	return strings.Join(all, "; ")
 }
 
 // NoAnswer is the error of a call that got no answer.
@@ -122,10 +162,16 @@ func CodeOf(err error) string {
 	return ""
 }
 
+// speaksTLS is what a listener of Holdfast's with a certificate says to a request without TLS, which it has not read.
+const speaksTLS = "this listener speaks TLS, use https"
+
 // problemOf reads a problem; what has no code is not Holdfast's and so no answer.
 func problemOf(status int, header http.Header, body []byte) error {
 	p := &Problem{}
 	if err := json.Unmarshal(body, p); err != nil || p.Code == "" {
+		if status == http.StatusBadRequest && strings.Contains(string(body), speaksTLS) {
+			return &NoAnswer{Err: fmt.Errorf("client: %s", speaksTLS)}
+		}
 		return &NoAnswer{Sent: true, Err: fmt.Errorf("%w: status %d", ErrNotHoldfast, status)}
 	}
 	p.Status = status
