@@ -59,8 +59,8 @@ func (a *app) returnCommand(r *remote) *cobra.Command {
 		Example: `  holdfast order return 00000G8jPW1
   holdfast order return 00000G8jPW1 --qty 1 --discard --key rma-7`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if units.Qty < 0 {
-				return usagef("--qty must not be negative")
+			if cmd.Flags().Changed("qty") && units.Qty < 1 {
+				return usagef("--qty must be at least 1")
 			}
 			key, err := a.keyOr(key)
 			if err != nil {

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"holdfast/cmd/holdfast/config"
 )
@@ -60,6 +62,7 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:      true,
 		PersistentPreRunE: a.prepare,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
 	root.AddCommand(a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.walCommand(), a.keysCommand(), a.versionCommand(),
 		a.configCommand(), a.completionCommand(), a.manCommand())
@@ -89,12 +92,35 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 // group is the action of a command that only has others below it.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("there is no command %q in %q", args[0], cmd.CommandPath())
+		var names []string
+		for _, below := range cmd.Commands() {
+			names = append(names, below.Name())
+		}
+		meant := ""
+		if near := config.Near(args[0], names); near != "" {
+			meant = "; did you mean " + near + "?"
+		}
+		return usagef("there is no command %q in %q%s", args[0], cmd.CommandPath(), meant)
 	}
 	if cmd.HasParent() {
 		return usagef("%q needs one of its commands", cmd.CommandPath())
 	}
 	return cmd.Help()
+}
+
+// flagError says of a flag that there is none which one was meant, and of a value what is wanted, in the words of the file of settings.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := config.Near(unknown.GetSpecifiedName(), names); near != "" {
+			return fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s: %q: %s is wanted", bad.GetFlag().Name, bad.GetValue(), config.Wanted(bad.GetFlag()))
+	}
+	return err
 }
 
 // exampleFirst makes help begin with an example: it is what most people look for.

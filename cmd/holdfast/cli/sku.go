@@ -41,6 +41,9 @@ func (a *app) createCommand(r *remote) *cobra.Command {
 			if !cmd.Flags().Changed("stock") || spec.Stock < 0 {
 				return usagef("--stock is missing or negative")
 			}
+			if spec.MaxQty < 1 {
+				return usagef("--max-qty must be at least 1")
+			}
 			if spec.HoldTTLMS, err = milliseconds("hold-ttl", ttl); err != nil {
 				return err
 			}
@@ -87,6 +90,9 @@ func (a *app) skuListCommand(r *remote) *cobra.Command {
 		Use: "list", Short: "List SKUs in byte order of their names", Args: exactly(),
 		Example: "  holdfast sku list --limit 20",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usagef("--limit is 1 to 1000, not %d", limit)
+			}
 			return r.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 				page, err := c.SKUs(ctx, cursor, limit)
 				if err != nil {

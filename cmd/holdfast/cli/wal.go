@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/cmd/holdfast/doctor"
 	"holdfast/wal"
 )
 
@@ -134,13 +135,17 @@ func (a *app) verify(dir string) error {
 	return a.conclude(x)
 }
 
-// walDir returns the directory of the segments: dir/wal when there is one, else dir.
+// walDir returns the directory of the segments: dir/wal when there is one, else dir. One that a node has open is refused: what is being written
+// could look damaged.
 func walDir(dir string) (string, error) {
 	if below := filepath.Join(dir, "wal"); isDir(below) {
-		return below, nil
+		dir = below
 	}
 	if _, err := os.ReadDir(dir); err != nil {
 		return "", fmt.Errorf("read the log's directory: %w", err)
+	}
+	if process := doctor.ServesFrom(dir); process != "" {
+		return "", fmt.Errorf("%s: %s serves from it: stop that one first", dir, process)
 	}
 	return dir, nil
 }

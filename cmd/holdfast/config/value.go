@@ -39,6 +39,9 @@ func wanted(flagType string) string {
 	return "a text"
 }
 
+// Wanted says in words what a flag takes.
+func Wanted(f *pflag.Flag) string { return wanted(f.Value.Type()) }
+
 // takes reports whether a flag of a type takes a text.
 func takes(flagType, text string, base int) bool {
 	var err error

@@ -80,6 +80,15 @@ func judgeLog(c *node.Config, d *contents) Check {
 	return pass(name, "%s, sound", size(d.logBytes))
 }
 
+// ServesFrom names the process that has the log of a directory of segments open, "" when there is none or the system does not tell.
+func ServesFrom(wal string) string {
+	id, name := holderOf(filepath.Join(wal, "LOCK"))
+	if id == 0 {
+		return ""
+	}
+	return process(id, name)
+}
+
 // process names a process for people.
 func process(id int, name string) string {
 	switch {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -20,7 +21,20 @@ func holderOf(path string) (id int, name string) {
 	if !ok || err != nil {
 		return 0, ""
 	}
-	return lockIn(string(list), s.Ino)
+	if id, name = lockIn(string(list), s.Ino); id == 0 || !held(path) {
+		return 0, ""
+	}
+	return id, name
+}
+
+// held confirms a lock of the list, which knows inodes and not reliably their devices: a lock that is held cannot be taken by trying.
+func held(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true // nothing to the contrary
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // lockIn looks for a lock of the kind that the log takes. The device is not compared: some file systems show another one here than stat does.
