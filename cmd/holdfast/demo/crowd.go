@@ -22,7 +22,8 @@ type crowd struct {
 	seats   chan buyer     // those of the queue who may come back
 	after   sync.WaitGroup // buyers with a hold
 	visits  atomic.Int64   // visits under way or called for
-	holding atomic.Int64   // units held, as last seen
+	// seen is what was held and sold at one moment, as the node showed it last.
+	seen atomic.Pointer[client.Availability]
 
 	// onRush is called once: when so many units are paid for, or so many buyers have come, that a power cut hits the crowd in the middle.
 	onRush     func()
@@ -41,10 +42,12 @@ const (
 )
 
 func newCrowd(cfg *Config, c *client.Client, onRush func()) *crowd {
-	return &crowd{
+	crowd := &crowd{
 		cfg: cfg, client: c, book: newBook(), seats: make(chan buyer, cfg.Buyers), onRush: onRush,
 		paid: max(1, cfg.Units*cfg.CutAt/100), rush: max(1, int64(cfg.Buyers)*rushPercent/100),
 	}
+	crowd.seen.Store(&client.Availability{})
+	return crowd
 }
 
 // run lets everybody in and returns when nothing is available or held any more, every buyer has come at least once, and whoever still had
@@ -112,7 +115,7 @@ func (c *crowd) watch(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("look at what is available: %w", err), ctx.Err())
 		}
-		c.holding.Store(a.Held)
+		c.seen.Store(&a)
 		if a.Available > 0 {
 			c.callBack(a.Available)
 		}

@@ -141,11 +141,11 @@ func (d *Demo) cutPower(ctx context.Context, c *crowd, w *wire, show *progress) 
 	return nil
 }
 
-// state is the live line.
+// state is the live line. What is sold and held is of one moment, so that it never adds up to more than there is.
 func (c *crowd) state(w *wire) string {
-	t := c.book.tally()
+	t, seen := c.book.tally(), c.seen.Load()
 	return fmt.Sprintf("%s of %s sold, %s held | %s buyers came, %s refusals | %s cancelled | %s asked again",
-		number(t.Paid), number(c.cfg.Units), number(c.holding.Load()), number(t.Buyers), number(t.Refused), number(t.Cancelled),
+		number(seen.Sold), number(c.cfg.Units), number(seen.Held), number(t.Buyers), number(t.Refused), number(t.Cancelled),
 		number(w.askedAgain()))
 }
 
