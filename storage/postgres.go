@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -135,10 +136,18 @@ func (l *line) close() {
 	l.conns = nil
 }
 
-// folded is an error of several lines shown as one, for logs.
+// folded is an error of several lines shown as one, for logs. What is there twice, such as an attempt with TLS and one without, is shown once.
 type folded struct{ error }
 
-func (f folded) Error() string { return strings.Join(strings.Fields(f.error.Error()), " ") }
+func (f folded) Error() string {
+	var lines []string
+	for line := range strings.Lines(f.error.Error()) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
+}
 
 func (f folded) Unwrap() error { return f.error }
 
