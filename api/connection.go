@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// lingerTimeout is how long a caller whose expectation was refused may go on sending: it is to read the answer before the connection ends.
+// lingerTimeout is how long a caller may go on sending what nobody reads, such as a body whose expectation was refused: it is to read the answer
+// before the connection ends.
 const lingerTimeout = time.Second
 
 // boundedConn is a connection with a place of its listener's, which it gives back once, however often it is closed.

@@ -65,14 +65,15 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	x.id = requestID(r)
 	w.Header()["X-Request-Id"] = []string{x.id}
-	if r.ContentLength != 0 {
-		x.readUntil(time.Now().Add(s.cfg.BodyTimeout))
-	}
 	route, p := rt.find(r, &x.args)
 	if route != nil {
 		x.counted = route.metrics
 	}
-	if refused := rt.authorise(x, route); refused != nil {
+	refused := rt.authorise(x, route)
+	if r.ContentLength != 0 {
+		x.readUntil(time.Now().Add(s.patience(route, refused == nil)))
+	}
+	if refused != nil {
 		p = refused
 	} else if p == nil {
 		x.audited = rt.admin && route.command && s.cfg.Audit != nil
@@ -81,6 +82,15 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p != nil {
 		x.problem(p)
 	}
+}
+
+// patience is how long a body may take to arrive. One that nobody reads may take only as long as its caller needs to see the answer: net/http waits
+// for it, and meanwhile the connection gives way to nobody.
+func (s *Server) patience(route *route, admitted bool) time.Duration {
+	if route != nil && route.command && admitted {
+		return s.cfg.BodyTimeout
+	}
+	return min(lingerTimeout, s.cfg.BodyTimeout)
 }
 
 // run gives the request to its route when its headers are in order and the node takes it.

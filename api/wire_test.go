@@ -179,6 +179,21 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// A body that nobody reads keeps a connection no longer than a moment: a stranger's, a probe's, that of no route.
+func TestUnwantedBody(t *testing.T) {
+	for name, head := range map[string]string{
+		"a stranger's": orderHead, "a probe's": "GET /livez HTTP/1.1\r\nHost: h\r\n", "of no route": "POST /v1/nothing HTTP/1.1\r\nHost: h\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			onWire(t, func(w *wire) {
+				c := w.publicAt.dial(t)
+				go io.WriteString(c, head+"Content-Length: 100\r\n\r\n{")
+				ends(t, c, lingerTimeout)
+			}, withKeys(t, entryOf("shop", "order", "a key")))
+		})
+	}
+}
+
 // The deadline of the body ends with the body: a request may wait for its outcome far longer.
 func TestWaitsLongerThanTheBodyMay(t *testing.T) {
 	onWire(t, func(w *wire) {
