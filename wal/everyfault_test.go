@@ -210,14 +210,19 @@ func TestStallWhilePreparing(t *testing.T) {
 			cfg.OnFatal = func(err error) { fatal <- err }
 			l := open(t, cfg)
 			synctest.Wait()
-			hung := ""
-			after := 0
+			var mu sync.Mutex // guards hung and after
+			hung, after := "", 0
 			fs.SetHook(func(op waltest.Op) error {
+				mu.Lock()
 				if hung != "" && (op.Name == hung || op.Kind == waltest.OpSyncDir) && (op.Kind == waltest.OpSync || op.Kind == waltest.OpSyncDir) {
 					after++
 				}
-				if op.Kind == kind && hung == "" && (kind == waltest.OpSyncDir || strings.Contains(op.Name, "3.wal")) {
+				hang := op.Kind == kind && hung == "" && (kind == waltest.OpSyncDir || strings.Contains(op.Name, "3.wal"))
+				if hang {
 					hung = op.Name
+				}
+				mu.Unlock()
+				if hang {
 					<-time.After(time.Minute)
 				}
 				return nil
