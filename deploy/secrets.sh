@@ -1,22 +1,40 @@
 #!/bin/sh
 # Makes what deploy/compose.yaml keeps secret, in deploy/secrets: keys, a certificate that vouches for itself, passwords. Nothing that is there
-# already is made again. HOLDFAST names the program when it is not in PATH.
+# already is made again; what was taken away is. HOLDFAST names the program when it is not in PATH.
 #
 # The files can be read by every user because those of the containers are not this one; the directory can be entered by this one only.
 set -eu
 program=${HOLDFAST:-holdfast}
+for needed in openssl "$program"; do
+	command -v "$needed" >/dev/null || {
+		echo "secrets.sh: there is no program $needed; HOLDFAST=PATH names holdfast" >&2
+		exit 1
+	}
+done
+program=$(command -v "$program")
+case $program in /*) ;; *) program=$PWD/$program ;; esac
 cd "$(dirname "$0")"
 umask 077
 mkdir -p secrets
 chmod 700 secrets
 cd secrets
 
-[ -e cert.pem ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=holdfast \
-	-addext 'subjectAltName=DNS:holdfast,DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem 2>/dev/null
+# quiet runs a command whose chatter matters only when it fails.
+quiet() {
+	"$@" 2>messages || {
+		cat messages >&2
+		rm -f messages
+		exit 1
+	}
+	rm -f messages
+}
+
+[ -e cert.pem ] || quiet openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=holdfast \
+	-addext 'subjectAltName=DNS:holdfast,DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem
 
 for key in shop:order ops:admin health:admin prometheus:admin; do
 	name=${key%:*}
-	[ -e "$name.key" ] || "$program" keys new --name "$name" --role "${key#*:}" --key-file "$name.key" >>keys.yaml 2>/dev/null
+	[ -e "$name.key" ] || quiet "$program" keys new --name "$name" --role "${key#*:}" --key-file "$name.key" >>keys.yaml
 done
 
 for name in postgres holdfast grafana; do
@@ -24,5 +42,5 @@ for name in postgres holdfast grafana; do
 done
 [ -e pgpass ] || printf 'postgres:5432:shop:holdfast:%s\n' "$(cat holdfast.password)" >pgpass
 
-chmod 444 cert.pem key.pem keys.yaml health.key prometheus.key pgpass ./*.password
+chmod 644 cert.pem key.pem keys.yaml health.key prometheus.key pgpass ./*.password
 ls -l

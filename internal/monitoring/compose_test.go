@@ -181,11 +181,18 @@ func TestSecretsAreMade(t *testing.T) {
 	if err := errors.Join(os.WriteFile(program, []byte(keys), 0o700), os.WriteFile(script, []byte(read(t, "deploy/secrets.sh")), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	made := map[string]string{}
-	for range 2 {
+	run := func(program string) (string, error) {
 		cmd := exec.Command("sh", script)
-		cmd.Env = append(os.Environ(), "HOLDFAST="+program)
-		if out, err := cmd.CombinedOutput(); err != nil {
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOLDFAST="+program)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run("./nowhere"); err == nil || !strings.Contains(out, "nowhere") {
+		t.Errorf("without the program: %v %q", err, out)
+	}
+	made := map[string]string{}
+	for _, path := range []string{"./holdfast", program} {
+		if out, err := run(path); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		for name, secret := range c.Secrets {
