@@ -272,6 +272,12 @@ func badSinks() []bad {
 	failed := func(err error) func(*facts, *node.Config) { return func(f *facts, _ *node.Config) { f.sink.err = err } }
 	return []bad{
 		{"away", failed(errors.New("connection refused")), "sink", Fail, "psql 'postgres://holdfast:xxxxx@h:5432/shop'"},
+		{"away, of a schema", func(f *facts, c *node.Config) {
+			f.sink.err, c.Sink = errors.New("refused"), "postgres://h@db/shop?search_path=s&sslmode=require"
+		}, "sink", Fail, "psql 'postgres://h@db/shop?sslmode=require' -c"},
+		{"no schema", func(f *facts, _ *node.Config) {
+			f.sink.err, f.sink.report = errors.New("no schema"), storage.SinkReport{Role: "h"}
+		}, "sink", Fail, "create schema NAME authorization h; ?search_path=NAME"},
 		{"newer", failed(storage.ErrNewerSchema), "sink", Fail, "newer build"},
 		{"foreign", failed(storage.ErrForeignFile), "sink", Fail, "search_path"},
 		{"standby", of(func(r *storage.SinkReport) { r.ReadOnly = true }), "sink", Fail, "read-write"},

@@ -39,8 +39,10 @@ func judgeSink(c *node.Config, f *facts) []Check {
 		return []Check{fail(name, "a newer build", "%v", err)}
 	case errors.Is(err, storage.ErrForeignFile):
 		return []Check{fail(name, "?search_path=SCHEMA with another schema in the URL of --sink", "%v", err)}
+	case err != nil && r.Role != "" && r.Schema == "":
+		return []Check{fail(name, "create schema NAME authorization "+r.Role+"; ?search_path=NAME in the URL of --sink", "%v", err)}
 	case err != nil:
-		return []Check{fail(name, "psql '"+storage.RedactSink(c.Sink)+"' -c 'select 1', as the node's user", "%v: orders are taken all the same, and wait in memory", err)}
+		return []Check{fail(name, "psql '"+forPsql(storage.RedactSink(c.Sink))+"' -c 'select 1', as the node's user", "%v: orders are taken all the same, and wait in memory", err)}
 	case r.ReadOnly:
 		return []Check{fail(name, "the primary's address in --sink; ?target_session_attrs=read-write finds it among several", "%s takes no writes", r.Where)}
 	case len(r.Missing) > 0:
@@ -54,6 +56,22 @@ func judgeSink(c *node.Config, f *facts) []Check {
 	}
 	checks := []Check{pass(name, "%s, PostgreSQL %s, role %s, schema %s, %s", r.Where, r.Server, r.Role, r.Schema, tables)}
 	return append(checks, judgeDatabase(c, r)...)
+}
+
+// forPsql drops the parameters of a sink's URL that psql does not take there, such as search_path.
+func forPsql(sink string) string {
+	base, query, _ := strings.Cut(sink, "?")
+	var taken []string
+	for part := range strings.SplitSeq(query, "&") {
+		switch key, _, _ := strings.Cut(part, "="); key {
+		case "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "target_session_attrs", "host", "port", "user", "dbname":
+			taken = append(taken, part)
+		}
+	}
+	if len(taken) > 0 {
+		base += "?" + strings.Join(taken, "&")
+	}
+	return base
 }
 
 func judgeDatabase(c *node.Config, r *storage.SinkReport) (checks []Check) {
