@@ -139,9 +139,6 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 		return buf, stats, failed // the write hung until the log had failed: nothing more is done to the file
 	}
 	stats.Write = time.Since(start)
-	if err := l.err(); err != nil { // the write hung until the log had failed: the disk is left alone
-		return buf, stats, err
-	}
 	l.watch.begin("fsync")
 	err = seg.file.Sync()
 	l.watch.end()
