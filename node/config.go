@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -153,12 +152,15 @@ func (c *Config) check() error {
 	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.MaxRemembered < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
 	case c.Retention < minRetention || c.Retention.Milliseconds() > stock.MaxRetentionMS:
-		return fmt.Errorf("%w: retention %v: must be %v to %d hours; a copy of a request may be under way for a minute, and a key that is forgotten "+
+		return fmt.Errorf("%w: --retention %v: must be %v to %d hours; a copy of a request may be under way for a minute, and a key that is forgotten "+
 			"before takes stock again", ErrConfig, c.Retention, minRetention, stock.MaxRetentionMS/3_600_000)
 	case c.Shards > placement.MaxShards:
-		return fmt.Errorf("%w: %d shards: at most %d", ErrConfig, c.Shards, placement.MaxShards)
+		return fmt.Errorf("%w: --shards %d: at most %d", ErrConfig, c.Shards, placement.MaxShards)
 	}
-	if err := errors.Join(cluster.CheckNodeID(c.NodeID), c.logConfig().Check()); err != nil {
+	if err := cluster.CheckNodeID(c.NodeID); err != nil {
+		return fmt.Errorf("--node-id: %w", err)
+	}
+	if err := c.logConfig().Check(); err != nil {
 		return err
 	}
 	if err := storage.CheckSink(c.Sink); err != nil {

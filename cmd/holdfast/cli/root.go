@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,12 +42,28 @@ func Run(p Process) int {
 	cmd, err := root.ExecuteC()
 	code := codeOf(err, a.began)
 	if err != nil {
-		fmt.Fprintln(p.Err, "holdfast:", err)
+		fmt.Fprintf(p.Err, "holdfast: %v%s\n", err, a.blame(code, err))
 	}
 	if code == ExitUsage && cmd != nil {
 		fmt.Fprintf(p.Err, "See '%s --help'.\n", cmd.CommandPath())
 	}
 	return code
+}
+
+// flagNamed is a flag as messages name it.
+var flagNamed = regexp.MustCompile(`--([a-z][a-z-]+)`)
+
+// blame says where a value that was refused came from, when that is a file or the environment: messages name its flag.
+func (a *app) blame(code int, err error) string {
+	named := flagNamed.FindStringSubmatch(err.Error())
+	if code != ExitUsage || named == nil {
+		return ""
+	}
+	switch from := a.settings[named[1]].Origin; from.Kind {
+	case config.File, config.Environment:
+		return fmt.Sprintf(" (--%s is from %s)", named[1], from)
+	}
+	return ""
 }
 
 func (a *app) root() *cobra.Command {

@@ -70,13 +70,18 @@ func (s *service) flags(cmd *cobra.Command) {
 
 // check refuses what is wrong before anything is opened, as serve and config check do.
 func (s *service) check() error {
+	for _, needed := range []struct{ flag, value string }{
+		{"node-id", s.NodeID}, {"data-dir", s.DataDir}, {"http", s.HTTP}, {"admin", s.Admin}, {"peer", s.Peer}, {"sink", s.Sink},
+	} {
+		if needed.value == "" {
+			return usagef("--%s must not be empty", needed.flag)
+		}
+	}
 	switch {
 	case s.Refusals == "fast":
 		return usagef("--refusals fast: with a single voter every refusal is strict, and there is nothing to skip")
 	case s.Refusals != "strict":
 		return usagef("--refusals is strict or fast, not %q", s.Refusals)
-	case s.NodeID == "" || s.DataDir == "":
-		return usagef("--node-id and --data-dir must not be empty")
 	case s.Shards < 1:
 		return usagef("--shards must be at least 1")
 	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0:
