@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"holdfast/node"
@@ -48,6 +49,8 @@ func judgeContents(c *node.Config, f *facts) []Check {
 	switch {
 	case d.err != nil && d.identity.NodeID != "" && d.identity.NodeID != c.NodeID:
 		return []Check{fail(name, "--node-id "+d.identity.NodeID+"; or another --data-dir", "%v", d.err)}
+	case errors.Is(d.err, fs.ErrPermission):
+		return []Check{fail(name, "as the user that runs the node: sudo -u holdfast holdfast doctor ...", "%v", d.err)}
 	case d.err != nil:
 		return []Check{fail(name, "another --data-dir; or restore this one from a copy", "%v", d.err)}
 	case d.identity.NodeID == "":

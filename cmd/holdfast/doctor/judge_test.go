@@ -162,6 +162,7 @@ func badContents() []bad {
 	return []bad{
 		{"another node's", other, "identity", Fail, "--node-id n2"},
 		{"damaged", of(func(d *contents) { *d = contents{err: node.ErrDataDir} }), "identity", Fail, "from a copy"},
+		{"not readable", of(func(d *contents) { *d = contents{err: fs.ErrPermission} }), "identity", Fail, "as the user that runs the node"},
 		{"new", of(func(d *contents) { *d = contents{} }), "identity", Pass, ""},
 		{"in use", of(func(d *contents) { d.holder, d.holderName, d.last = 123, "holdfast", 0 }), "in use", Warn, "kill -TERM 123"},
 		{"in use by a stranger", of(func(d *contents) { d.holder = -1 }), "in use", Warn, "stop the node"},
