@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/http/pprof"
 	runtimepprof "runtime/pprof"
@@ -141,8 +142,12 @@ func appendChecks(b []byte, checks []Check, maxBytes int) (_ []byte, shown int) 
 	return append(b, ']'), len(checks)
 }
 
-// profile answers GET /debug/pprof/{profile}.
+// profile answers GET /debug/pprof/{profile}. It may have been asked to last for minutes, and a node that goes down does not wait for it.
 func (x *exchange) profile() *problem {
+	ctx, cancel := context.WithCancel(x.r.Context())
+	defer cancel()
+	defer context.AfterFunc(x.s.serving, cancel)()
+	x.r = x.r.WithContext(ctx)
 	switch name := x.args[0]; name {
 	case "cmdline":
 		return x.hand(http.HandlerFunc(pprof.Cmdline))

@@ -306,3 +306,24 @@ func TestProblemSize(t *testing.T) {
 		t.Errorf("%d bytes", len(b))
 	}
 }
+
+// A profile that was asked to last for long ends with what it has when the node goes down.
+func TestProfileEndsWithTheNode(t *testing.T) {
+	s := newShop(t)
+	ended := make(chan answer, 1)
+	go func() { ended <- s.admin("GET /debug/pprof/profile?seconds=70", "") }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for s.counter("in_flight") == 0 {
+		<-tick.C
+	}
+	s.server.Drain()
+	select {
+	case a := <-ended:
+		if a.status != 200 || a.body == "" {
+			t.Errorf("%d, %d bytes", a.status, len(a.body))
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it goes on")
+	}
+}

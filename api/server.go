@@ -32,6 +32,9 @@ type Server struct {
 	// bodyMemory is what the bodies of requests under way take, and the answers to batches: the sum of their claims.
 	bodyMemory atomic.Int64
 	draining   atomic.Bool
+	// serving ends with Drain.
+	serving context.Context
+	endIt   context.CancelFunc
 }
 
 // New returns a server that listens nowhere yet. The error wraps ErrConfig, or is the registry's.
@@ -41,6 +44,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg}
+	s.serving, s.endIt = context.WithCancel(context.Background())
 	if s.metrics, err = newMetrics(cfg.Registry, func() float64 { return float64(s.bodyMemory.Load()) }); err != nil {
 		return nil, fmt.Errorf("api: register metrics: %w", err)
 	}
@@ -119,9 +123,10 @@ func (s *Server) Serve(public, admin net.Listener) error {
 	return nil
 }
 
-// Drain makes the node unready and refuses new commands with 503 draining. Reads, and what is under way, go on.
+// Drain makes the node unready and refuses new commands with 503 draining. Reads, and what is under way, go on; a profile ends with what it has.
 func (s *Server) Drain() {
 	s.draining.Store(true)
+	s.endIt()
 	s.metrics.draining.Set(1)
 }
 

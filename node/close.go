@@ -15,8 +15,18 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.gateway.Drain()
 	n.awaitAnswers(ctx)
 	n.awaitCallers(ctx)
-	err := n.server.Shutdown(ctx)
-	return errors.Join(err, n.close(ctx))
+	return errors.Join(n.closeDoor(ctx), n.close(ctx))
+}
+
+// closeDoor ends the connections, in half of the time that is left: everybody who was admitted has an outcome by now, and a caller that does not read
+// it, or has connected and says nothing, must not take storage its time.
+func (n *Node) closeDoor(ctx context.Context) error {
+	if deadline, bounded := ctx.Deadline(); bounded {
+		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = half
+	}
+	return n.server.Shutdown(ctx)
 }
 
 func (n *Node) awaitAnswers(ctx context.Context) {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,4 +137,39 @@ func TestDeadSinkDoesNotHoldTheDrain(t *testing.T) {
 	}
 	cfg.Sink = "sqlite"
 	checkStorage(t, open(t, cfg), dir)
+}
+
+func publicConnections(t *testing.T, n *Node) float64 {
+	t.Helper()
+	families, err := n.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "holdfast_api_connections" && m.GetLabel()[0].GetValue() == "public" {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// Connections that say nothing use up their half of the drain's time, and not that of storage.
+func TestSilentCallersLeaveStorageItsTime(t *testing.T) {
+	n := open(t, config(t.TempDir()))
+	if _, err := n.client(t).CreateSKU(context.Background(), client.SKUSpec{SKU: "shoe", Stock: 1}); err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Dial("tcp", n.Addrs().HTTP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	await(t, "the connection is there", func() bool { return publicConnections(t, n) > 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if err := n.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, storage.ErrNotFlushed) {
+		t.Errorf("the drain says %v", err)
+	}
 }
