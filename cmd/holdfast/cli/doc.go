@@ -14,6 +14,7 @@
 //	completion.go    what a shell offers
 //	man.go           manual pages
 //	output.go        tables and JSON
+//	answer.go        orders and SKUs as JSON
 //	remote.go        how a node is reached
 //	credentials.go   the API key of a call, and whom it trusts
 //	order.go         placing and showing orders

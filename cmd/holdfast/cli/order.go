@@ -35,7 +35,7 @@ type placement struct {
 type placed struct {
 	Key      string `json:"key"`
 	Replayed bool   `json:"replayed"`
-	client.Order
+	orderAnswer
 }
 
 func (a *app) placeCommand(r *remote) *cobra.Command {
@@ -85,7 +85,7 @@ func (a *app) place(ctx context.Context, r *remote, p *placement) error {
 		if err != nil {
 			return err
 		}
-		return a.print(placed{Key: key, Replayed: got.Replayed, Order: got.Order}, orderTable(got.Order))
+		return a.print(placed{Key: key, Replayed: got.Replayed, orderAnswer: answerOf(got.Order)}, orderTable(got.Order))
 	})
 }
 
@@ -119,7 +119,7 @@ func (a *app) orderCall(ctx context.Context, r *remote, do func(context.Context,
 		if err != nil {
 			return err
 		}
-		return a.print(o, orderTable(o))
+		return a.print(answerOf(o), orderTable(o))
 	})
 }
 

@@ -42,11 +42,12 @@ func (a *app) outcomeCall(ctx context.Context, r *remote, do func(context.Contex
 		if err != nil {
 			return err
 		}
-		row := []string{o.Outcome, "-", "-", "-", "-"}
+		row, answer := []string{o.Outcome, "-", "-", "-", "-"}, outcomeAnswer{Outcome: o.Outcome}
 		if o.Order != nil {
+			answer.Order = new(answerOf(*o.Order))
 			row = []string{o.Outcome, o.Order.ID, o.Order.SKU, o.Order.User, o.Order.State}
 		}
-		return a.print(o, table{head: []string{"OUTCOME", "ID", "SKU", "USER", "FIRST STATE"}, rows: [][]string{row}})
+		return a.print(answer, table{head: []string{"OUTCOME", "ID", "SKU", "USER", "FIRST STATE"}, rows: [][]string{row}})
 	})
 }
 

@@ -101,7 +101,7 @@ func (a *app) skuListCommand(r *remote) *cobra.Command {
 				if page.NextCursor != "" {
 					a.note("There are more: --cursor %s", shellWord(page.NextCursor))
 				}
-				return a.print(page, skuTable(page.SKUs...))
+				return a.print(skuPageAnswerOf(page), skuTable(page.SKUs...))
 			})
 		},
 	}
@@ -117,7 +117,7 @@ func (a *app) skuCall(ctx context.Context, r *remote, do func(context.Context, *
 		if err != nil {
 			return err
 		}
-		return a.print(s, skuTable(s))
+		return a.print(skuAnswerOf(s), skuTable(s))
 	})
 }
 
