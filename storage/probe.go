@@ -24,8 +24,9 @@ type SinkReport struct {
 	SynchronousCommit, Fsync, FullPageWrites string
 	// RoundTrip is the least time of a few statements that do nothing.
 	RoundTrip time.Duration
-	// Free is how many connections the server has left for a role that is no superuser, and UnderLimit how many this role has; -1: no limit.
-	Free, UnderLimit int
+	// Free is how many connections the server has left for a role that is no superuser, UnderLimit how many this role has, and UnderDatabaseLimit how
+	// many the database; -1: no limit.
+	Free, UnderLimit, UnderDatabaseLimit int
 }
 
 // roundTrips is how many statements RoundTrip is the least of.
@@ -75,9 +76,11 @@ func (p *sinkProbe) server(ctx context.Context, tx pgx.Tx) error {
 		"current_setting('full_page_writes'), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - " +
 		"coalesce(current_setting('reserved_connections', true)::int, 0) - " +
 		"(select coalesce(sum(numbackends), 0)::int from pg_stat_database), (select case when rolconnlimit < 0 then -1 else " +
-		"greatest(0, rolconnlimit - (select count(*)::int from pg_stat_activity where usename = current_user)) end from pg_roles where rolname = current_user)"
+		"greatest(0, rolconnlimit - (select count(*)::int from pg_stat_activity where usename = current_user)) end from pg_roles where rolname = current_user), " +
+		"(select case when d.datconnlimit < 0 then -1 else greatest(0, d.datconnlimit - s.numbackends) end " +
+		"from pg_database d join pg_stat_database s on s.datid = d.oid where d.datname = current_database())"
 	return tx.QueryRow(ctx, query).Scan(
-		&r.Server, &r.Role, &r.Schema, &r.ReadOnly, &r.SynchronousCommit, &r.Fsync, &r.FullPageWrites, &r.Free, &r.UnderLimit)
+		&r.Server, &r.Role, &r.Schema, &r.ReadOnly, &r.SynchronousCommit, &r.Fsync, &r.FullPageWrites, &r.Free, &r.UnderLimit, &r.UnderDatabaseLimit)
 }
 
 // tables judges the schema as a session does, and asks for the privileges that one needs.

@@ -72,7 +72,7 @@ func judgeLog(c *node.Config, d *contents) Check {
 	_, corrupt := errors.AsType[*wal.CorruptionError](d.readErr)
 	switch {
 	case !d.read:
-		return pass(name, "%s, not read: --deep reads it", size(d.logBytes))
+		return warn(name, "holdfast doctor --deep, which reads it", "%s, not read: nobody can tell whether it is sound", size(d.logBytes))
 	case corrupt || errors.Is(d.readErr, wal.ErrCorrupt):
 		return fail(name, "holdfast wal verify "+c.DataDir+"; then restore the directory from a copy", "%v", d.readErr)
 	case d.readErr != nil:

@@ -43,7 +43,7 @@ func healthy() *facts {
 		keys: keys{set: true, count: 2},
 		sink: sink{postgres: true, report: storage.SinkReport{
 			Where: "postgres://h:5432/shop", Server: "15.10", Role: "holdfast", Schema: "holdfast", SchemaVersion: 1, SynchronousCommit: "on", Fsync: "on",
-			FullPageWrites: "on", RoundTrip: time.Millisecond, Free: 90, UnderLimit: -1,
+			FullPageWrites: "on", RoundTrip: time.Millisecond, Free: 90, UnderLimit: -1, UnderDatabaseLimit: -1,
 		}},
 	}
 }
@@ -166,7 +166,7 @@ func badContents() []bad {
 		{"new", of(func(d *contents) { *d = contents{} }), "identity", Pass, ""},
 		{"in use", of(func(d *contents) { d.holder, d.holderName, d.last = 123, "holdfast", 0 }), "in use", Warn, "kill -TERM 123"},
 		{"in use by a stranger", of(func(d *contents) { d.holder = -1 }), "in use", Warn, "stop the node"},
-		{"long", of(func(d *contents) { d.read = false }), "log", Pass, ""},
+		{"long", of(func(d *contents) { d.read = false }), "log", Warn, "--deep"},
 		{"torn", of(func(d *contents) { d.tornTail = 24 }), "log", Pass, ""},
 		{"corrupt", of(func(d *contents) { d.readErr = &wal.CorruptionError{Segment: "s", Offset: 4096} }), "log", Fail, "holdfast wal verify"},
 		{"mixed", of(func(d *contents) { d.readErr = wal.ErrOtherCluster }), "log", Fail, "--data-dir"},
@@ -289,6 +289,7 @@ func badSinks() []bad {
 		{"torn pages", of(func(r *storage.SinkReport) { r.FullPageWrites = "off" }), "sink durability", Warn, "full_page_writes = on"},
 		{"forgets", of(func(r *storage.SinkReport) { r.SynchronousCommit = "off" }), "sink durability", Warn, "synchronous_commit = on"},
 		{"limited", of(func(r *storage.SinkReport) { r.UnderLimit = 3 }), "sink connections", Warn, "connection limit"},
+		{"a limited database", of(func(r *storage.SinkReport) { r.UnderDatabaseLimit = 3 }), "sink connections", Warn, "alter database"},
 		{"full", of(func(r *storage.SinkReport) { r.Free = 3 }), "sink connections", Warn, "max_connections"},
 		{"far", of(func(r *storage.SinkReport) { r.RoundTrip = time.Second }), "sink latency", Warn, "nearer"},
 	}

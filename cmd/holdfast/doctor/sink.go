@@ -91,6 +91,9 @@ func judgeDatabase(c *node.Config, r *storage.SinkReport) (checks []Check) {
 	switch {
 	case r.UnderLimit >= 0 && r.UnderLimit < c.Shards:
 		checks = append(checks, warn(connections, "alter role "+r.Role+" connection limit -1", "%d left for role %s, and each of %d shards needs one", r.UnderLimit, r.Role, c.Shards))
+	case r.UnderDatabaseLimit >= 0 && r.UnderDatabaseLimit < c.Shards:
+		const fix = "alter database ... connection limit -1"
+		checks = append(checks, warn(connections, fix, "%d left for the database of %s, and each of %d shards needs one", r.UnderDatabaseLimit, r.Where, c.Shards))
 	case r.Free < c.Shards:
 		checks = append(checks, warn(connections, "alter system set max_connections = 200, and restart it", "%d left, and each of %d shards needs one", r.Free, c.Shards))
 	default:
