@@ -217,7 +217,7 @@ func TestCloseLeavesASilentServerBehind(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	err := f.Close(ctx)
-	if took := time.Since(began); took > 1300*time.Millisecond || err == nil || strings.Contains(err.Error(), "disk does not answer") {
+	if took := time.Since(began); took > 4*time.Second || err == nil || strings.Contains(err.Error(), "disk does not answer") {
 		t.Errorf("closed after %v: %v", took, err)
 	}
 	stacks := make([]byte, 1<<20)
