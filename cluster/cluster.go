@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"holdfast/cluster/placement"
 	"holdfast/stock"
@@ -15,6 +16,7 @@ type Cluster struct {
 	cfg     Config
 	metrics *metrics
 	port    *peerPort
+	peers   *Peers
 	shards  []*Shard // by id, from 1
 	table   []uint32 // partition to shard id
 
@@ -39,6 +41,10 @@ func Open(cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	c.port = newPeerPort(&c.cfg, c.metrics)
+	c.describeIdentity()
+	if c.peers, err = newPeers(c.port); err != nil {
+		return nil, errors.Join(err, c.port.close())
+	}
 	for id := range uint32(cfg.Shards) {
 		c.shards = append(c.shards, newShard(c, id+1))
 	}
@@ -75,6 +81,42 @@ func (c *Cluster) newMachine(s *Shard) (Machine, error) {
 	return m, err
 }
 
+// Peers returns what asks other nodes and answers them.
+func (c *Cluster) Peers() *Peers { return c.peers }
+
+// ReloadIdentity reads this node's certificate, key and authorities again, for connections made from now on. On an error they stay as they were.
+func (c *Cluster) ReloadIdentity() error {
+	if c.cfg.Identity == nil {
+		return nil
+	}
+	err := c.cfg.Identity.Reload()
+	if err != nil {
+		c.metrics.peerReloads.WithLabelValues("failed").Inc()
+		c.cfg.Logger.Error("the files of the peer port could not be read again: what they held stays in force", "error", err)
+		return fmt.Errorf("cluster: reload: %w", err)
+	}
+	c.metrics.peerReloads.WithLabelValues("ok").Inc()
+	c.describeIdentity()
+	return nil
+}
+
+// describeIdentity says which certificate is in force and what about it should be mended.
+func (c *Cluster) describeIdentity() {
+	id := c.cfg.Identity
+	if id == nil {
+		return
+	}
+	ends := id.NotAfter()
+	c.metrics.peerCertificate.Set(float64(ends.Unix()))
+	c.cfg.Logger.Info("peer certificate in force", "file", id.Path(), "node", id.Node(), "not_after", ends.UTC())
+	if id.Exposed() {
+		c.cfg.Logger.Warn("others may read or change the private key of the peer port: chmod 0600 it", "certificate", id.Path())
+	}
+	if time.Now().After(ends) {
+		c.cfg.Logger.Warn("the peer certificate has expired: other nodes refuse this one", "file", id.Path(), "not_after", ends.UTC())
+	}
+}
+
 // Close stops every shard, then the peer port. Proposals under way get their outcome first, for Config.StopGrace. It may be called again.
 func (c *Cluster) Close() error {
 	c.once.Do(func() {
@@ -84,6 +126,7 @@ func (c *Cluster) Close() error {
 			wg.Go(func() { errs[i] = s.close() })
 		}
 		wg.Wait()
+		c.peers.close()
 		errs[len(c.shards)] = c.port.close()
 		c.metrics.unregister()
 		c.err = errors.Join(errs...)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"holdfast/cluster/peercert"
 	"holdfast/cluster/placement"
 )
 
@@ -45,6 +46,8 @@ type Config struct {
 	Listener net.Listener
 	// Advertise is the address at which other nodes reach the peer port. Default: the Listener's.
 	Advertise string
+	// Identity is this node's certificate; nil: the peer port is plaintext, and whoever reaches it may claim to be any node.
+	Identity *peercert.Identity
 	// Dial connects to another node's peer port. Default: TCP.
 	Dial func(address string, timeout time.Duration) (net.Conn, error)
 	// Groups returns the log of a shard's group. It is called each time a replica opens and returns the same log.
@@ -81,6 +84,10 @@ type Timing struct {
 	RPCTimeout time.Duration
 	// HandshakeTimeout is how long a new connection may take to say what it is. Default 3 s.
 	HandshakeTimeout time.Duration
+	// PingInterval is how often a connection for requests is tried; four without an answer end it. Default 1 s.
+	PingInterval time.Duration
+	// RedialDelay is the pause after a dial for requests that failed; it doubles, up to 64 times. Default 50 ms.
+	RedialDelay time.Duration
 	// StopGrace is how long a replica that stops waits for the outcome of proposals under way. Default 250 ms.
 	StopGrace time.Duration
 	// StopTimeout is how long a replica that stops waits for its goroutines. Default 10 s.
@@ -108,8 +115,22 @@ type Bounds struct {
 	// MaxOutstanding bounds a shard's proposals that wait for their outcome, at most 64: raft's queue holds that many, so Propose never waits.
 	// Default 64.
 	MaxOutstanding int
-	// MaxPeerConns bounds the connections that others opened to the peer port. Default 256.
+	// MaxPeerConns bounds the connections that others opened to the peer port. Default 256 and 32 a shard.
 	MaxPeerConns int
+	// MaxHandshakes bounds those of them that did not say yet who they are. Default 64.
+	MaxHandshakes int
+	// MaxConnsPerPeer bounds those of one node. Default 16 and 8 a shard.
+	MaxConnsPerPeer int
+	// RPCFrameBytes bounds a request to another node and its answer. Default 9 MiB: the largest batch of orders, and room.
+	RPCFrameBytes int64
+	// MaxRPCBytes bounds the requests of all other nodes that are in memory. Default 64 MiB.
+	MaxRPCBytes int64
+	// MaxRPCOutstanding bounds the requests under way on a connection. Default 1024.
+	MaxRPCOutstanding int
+	// MaxRPCConns bounds the connections for requests to a node. Default 2.
+	MaxRPCConns int
+	// MaxRPCPeers bounds the nodes, and addresses without one, that are asked. Default 64.
+	MaxRPCPeers int
 }
 
 // withDefaults returns c with every zero field filled in, or why c cannot work.
@@ -121,6 +142,8 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.PollInterval, 50*time.Millisecond)
 	orDefault(&c.RPCTimeout, 5*time.Second)
 	orDefault(&c.HandshakeTimeout, 3*time.Second)
+	orDefault(&c.PingInterval, time.Second)
+	orDefault(&c.RedialDelay, 50*time.Millisecond)
 	orDefault(&c.StopGrace, 250*time.Millisecond)
 	orDefault(&c.StopTimeout, 10*time.Second)
 	orDefault(&c.RebuildDelay, 100*time.Millisecond)
@@ -131,7 +154,14 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.MaxEntryBytes, 256<<10)
 	orDefault(&c.FrameBytes, 32<<20)
 	orDefault(&c.MaxOutstanding, maxAppendEntries)
-	orDefault(&c.MaxPeerConns, 256)
+	orDefault(&c.MaxPeerConns, 256+32*c.Shards)
+	orDefault(&c.MaxHandshakes, 64)
+	orDefault(&c.MaxConnsPerPeer, 16+8*c.Shards)
+	orDefault(&c.RPCFrameBytes, 9<<20)
+	orDefault(&c.MaxRPCBytes, 64<<20)
+	orDefault(&c.MaxRPCOutstanding, 1024)
+	orDefault(&c.MaxRPCConns, 2)
+	orDefault(&c.MaxRPCPeers, 64)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -171,6 +201,14 @@ func (c *Config) check() error {
 		reason = fmt.Sprintf("Shards must be 1 to %d", placement.MaxShards)
 	case c.MaxOutstanding < 1 || c.MaxOutstanding > maxAppendEntries:
 		reason = fmt.Sprintf("MaxOutstanding must be 1 to %d", maxAppendEntries)
+	case c.Identity != nil && c.Identity.Node() != c.NodeID:
+		reason = fmt.Sprintf("the certificate is node %s's, this is %s", c.Identity.Node(), c.NodeID)
+	case c.MaxPeerConns < 1 || c.MaxHandshakes < 1 || c.MaxConnsPerPeer < 1:
+		reason = "a bound on connections is not positive"
+	case c.RPCFrameBytes < rpcHeadBytes || c.MaxRPCBytes < c.RPCFrameBytes+rpcHeadBytes:
+		reason = "MaxRPCBytes must exceed RPCFrameBytes"
+	case c.MaxRPCOutstanding < 1 || c.MaxRPCConns < 1 || c.MaxRPCPeers < 1 || c.PingInterval < 0 || c.RedialDelay < 0:
+		reason = "a bound on requests is not positive"
 	case c.FrameBytes <= int64(maxAppendEntries)*int64(c.MaxEntryBytes):
 		reason = fmt.Sprintf("FrameBytes must exceed %d times MaxEntryBytes", maxAppendEntries)
 	default:

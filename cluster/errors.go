@@ -33,6 +33,18 @@ var (
 
 	// ErrPeerRefused is returned by a dial that the other node answered with a refusal.
 	ErrPeerRefused = errors.New("cluster: peer refused the stream")
-	// ErrFrameTooLarge is returned by reads on a peer connection when one message exceeds Config.FrameBytes.
+	// ErrPeerOther is returned by a dial that reached another node than the one it wanted.
+	ErrPeerOther = errors.New("cluster: another node answers there")
+	// ErrNotSent is returned by Peers.Call, with stock.ErrNotExecuted, when no byte of the request left this node.
+	ErrNotSent = errors.New("cluster: the request was not sent")
+	// ErrMaybeSent is returned by Peers.Call, with stock.ErrUnknown, when the request may have arrived and no answer came.
+	ErrMaybeSent = errors.New("cluster: the request may have been sent")
+	// ErrNotTaken is returned by Peers.Call, with stock.ErrNotExecuted, when the other node answered that it did nothing.
+	ErrNotTaken = errors.New("cluster: the peer did not take the request")
+	// ErrPeerFailed is returned by Peers.Call, with stock.ErrUnknown, when the handler at the other node failed.
+	ErrPeerFailed = errors.New("cluster: the peer failed on the request")
+	// ErrPeerBound is returned by Peers.Call, with ErrNotSent, when a bound on requests to a node was reached.
+	ErrPeerBound = errors.New("cluster: too many requests to a peer")
+	// ErrFrameTooLarge is returned when a message on a peer connection exceeds Config.FrameBytes, or a request Config.RPCFrameBytes.
 	ErrFrameTooLarge = errors.New("cluster: peer message is too large")
 )

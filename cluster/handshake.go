@@ -14,11 +14,20 @@ import (
 //	|   4   |    1    |   1  |   1   |   1  |    16   |   4   |     4    |  named  |
 //	+-------+---------+------+-------+------+---------+-------+----------+---------+
 //
-// The checksum covers the 28 bytes before it and the node id.
+// The checksum covers the 28 bytes before it and the node id. The answer is one byte, a verdict, which every version reads alike; behind the one
+// that accepts the port says who it is, so that the dialer knows whom it reached.
+//
+//	+---------+-------+----------+---------+
+//	| verdict | named | checksum | node id |
+//	|    1    |   1   |     4    |  named  |
+//	+---------+-------+----------+---------+
+//
+// With certificates both travel inside TLS, and each id must also stand in the certificate of the end that says it.
 const (
-	peerMagic     = "HFPP"
-	peerVersion   = 1
-	peerHeadBytes = 32
+	peerMagic       = "HFPP"
+	peerVersion     = 2 // 1 had a bare byte for an answer.
+	peerHeadBytes   = 32
+	peerAnswerBytes = 6
 )
 
 // streamKind says what a stream carries.
@@ -43,16 +52,34 @@ const (
 	verdictVersion
 	verdictCluster
 	verdictStream
+	verdictIdentity // the node id is not in the certificate
+	verdictCrowd    // the node has too many connections
 	// The rest is never sent: who does not speak the protocol gets no answer.
 	verdictMagic
 	verdictMalformed
 	verdictIncomplete
 	verdictLimit
 	verdictFrame
+	verdictTLS
+	verdictHandshakes
+	verdictSilent
 )
 
+// lastSent is the last verdict that is sent.
+const lastSent = verdictCrowd
+
 var verdictNames = [...]string{
-	"accepted", "version", "cluster", "stream", "magic", "malformed", "incomplete", "limit", "frame",
+	"accepted", "version", "cluster", "stream", "identity", "peer_limit", "magic", "malformed", "incomplete", "limit", "frame", "tls",
+	"handshakes", "silent",
+}
+
+// verdictReasons say to the operator at the dialing end what a refusal means.
+var verdictReasons = map[verdict]string{
+	verdictVersion:  "it speaks another version of the protocol: the two programs are too far apart",
+	verdictCluster:  "it belongs to another cluster",
+	verdictStream:   "it has no replica of that shard, or not yet",
+	verdictIdentity: "this node's certificate does not name its --node-id",
+	verdictCrowd:    "it has too many connections from this node",
 }
 
 // String returns the verdict's name in metrics.
@@ -115,4 +142,45 @@ func readPeerHead(r io.Reader, cluster [16]byte) (peerHead, verdict) {
 		return h, verdictCluster
 	}
 	return h, verdictAccepted
+}
+
+// appendAnswer appends the answer to a head: the verdict, and who gives it when it accepts.
+func appendAnswer(b []byte, v verdict, node string) []byte {
+	b = append(b, byte(v))
+	if v != verdictAccepted {
+		return b
+	}
+	b = append(b, byte(len(node)))
+	b = binary.LittleEndian.AppendUint32(b, answerSum(b[len(b)-2:], []byte(node)))
+	return append(b, node...)
+}
+
+func answerSum(head, node []byte) uint32 {
+	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, node)
+}
+
+// readAnswer reads an answer: who accepted the connection, or ErrPeerRefused with the reason.
+func readAnswer(r io.Reader) (node string, err error) {
+	var b [peerAnswerBytes + maxNodeIDBytes]byte
+	if _, err := io.ReadFull(r, b[:1]); err != nil {
+		return "", err
+	}
+	if v := verdict(b[0]); v != verdictAccepted {
+		return "", fmt.Errorf("%w: %v: %s", ErrPeerRefused, v, verdictReasons[v])
+	}
+	if _, err := io.ReadFull(r, b[1:peerAnswerBytes]); err != nil {
+		return "", err
+	}
+	named := int(b[1])
+	if named == 0 || named > maxNodeIDBytes {
+		return "", fmt.Errorf("%w: the answer is malformed", ErrPeerRefused)
+	}
+	name := b[peerAnswerBytes : peerAnswerBytes+named]
+	if _, err := io.ReadFull(r, name); err != nil {
+		return "", err
+	}
+	if answerSum(b[:2], name) != binary.LittleEndian.Uint32(b[2:]) {
+		return "", fmt.Errorf("%w: the answer is malformed", ErrPeerRefused)
+	}
+	return string(name), nil
 }

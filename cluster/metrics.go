@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -22,9 +23,59 @@ type metrics struct {
 	leaders                   *prometheus.CounterVec
 	proposals, bound          *prometheus.CounterVec
 	faults, logDrops          *prometheus.CounterVec
+	lateSnapshots             *prometheus.CounterVec
 	snapshots, peerDrops      *prometheus.CounterVec
 	snapshotSeconds, openSecs prometheus.Histogram
 	peerConns                 prometheus.Gauge
+	peerCertificate           prometheus.Gauge
+	peerReloads               *prometheus.CounterVec
+	rpcConns                  prometheus.Gauge
+	rpcCalling, rpcServing    prometheus.Gauge
+	rpcCalls, rpcServed       *prometheus.CounterVec
+	rpcBound                  *prometheus.CounterVec
+	rpcDialFailed             prometheus.Counter
+}
+
+// peerMetrics makes those of the peer port.
+func (m *metrics) peerMetrics() {
+	gauge := func(to *prometheus.Gauge, name, help string) {
+		*to = prometheus.NewGauge(prometheus.GaugeOpts{Name: "holdfast_cluster_" + name, Help: help})
+		m.registered = append(m.registered, *to)
+	}
+	counter := func(to **prometheus.CounterVec, name, help string, labels ...string) {
+		*to = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "holdfast_cluster_" + name, Help: help}, labels)
+		m.registered = append(m.registered, *to)
+	}
+	gauge(&m.peerConns, "peer_connections", "Connections from other nodes.")
+	gauge(&m.peerCertificate, "peer_certificate_not_after_timestamp_seconds", "When the peer certificate in force ends, in Unix time; 0 without one.")
+	gauge(&m.rpcConns, "peer_request_connections", "Connections on which this node asks others.")
+	gauge(&m.rpcCalling, "peer_requests_waiting", "Requests to other nodes that wait for their answer.")
+	gauge(&m.rpcServing, "peer_requests_serving", "Requests of other nodes that are being answered.")
+	counter(&m.peerDrops, "peer_dropped_total", "Connections of the peer port that were dropped, by reason.", "reason")
+	counter(&m.peerReloads, "peer_reloads_total", "Times that the files of the peer port were read again.", "result")
+	counter(&m.rpcCalls, "peer_requests_total", "Requests to other nodes by result.", "result")
+	counter(&m.rpcServed, "peer_answers_total", "Requests of other nodes by result.", "result")
+	counter(&m.rpcBound, "peer_bound_total", "Requests between nodes refused because a bound was reached, by bound.", "bound")
+	m.rpcDialFailed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "holdfast_cluster_peer_dials_failed_total", Help: "Dials to other nodes, for requests, that failed.",
+	})
+	m.registered = append(m.registered, m.rpcDialFailed)
+}
+
+// rpcCalled counts a request to another node.
+func (m *metrics) rpcCalled(err error) {
+	result := "failed"
+	switch {
+	case err == nil:
+		result = "done"
+	case errors.Is(err, ErrNotSent):
+		result = "not_sent"
+	case errors.Is(err, ErrNotTaken):
+		result = "not_taken"
+	case errors.Is(err, ErrMaybeSent):
+		result = "maybe_sent"
+	}
+	m.rpcCalls.WithLabelValues(result).Inc()
 }
 
 func newMetrics() *metrics {
@@ -40,32 +91,31 @@ func newMetrics() *metrics {
 		})
 	}
 	m := &metrics{
-		leads:         gauge("leads", "1 while this node leads the shard."),
-		term:          gauge("term", "Raft term of the shard's replica here."),
-		commitIndex:   gauge("commit_index", "Last committed log index known to the shard's replica here."),
-		down:          gauge("down", "1 while the shard's replica here is out of its group."),
-		outstanding:   gauge("outstanding", "Proposals that wait for their outcome."),
-		snapshotIndex: gauge("snapshot_index", "Log index of the newest snapshot."),
-		snapBytes:     gauge("snapshot_bytes", "Size of the newest snapshot's state."),
-		snapshotAt:    gauge("snapshot_timestamp_seconds", "When the newest snapshot was taken, in Unix time; 0: not since the start."),
-		snapBehind:    gauge("snapshot_behind_bytes", "Bytes of log that the newest snapshot does not hold (snapshot-bytes)."),
-		leaders:       counter("leader_changes_total", "Times that another node, or the first one, was seen to lead the shard.", "shard"),
-		proposals:     counter("proposals_total", "Proposals by outcome.", "shard", "outcome"),
-		bound:         counter("bound_total", "Proposals refused because a bound was reached, by bound.", "shard", "bound"),
-		faults:        counter("faults_total", "Faults that took the shard's replica out of its group.", "shard"),
-		logDrops:      counter("log_drops_total", "Logs dropped on open because the snapshot had overtaken them.", "shard"),
-		snapshots:     counter("snapshots_total", "Snapshots by result.", "shard", "result"),
-		peerDrops:     counter("peer_dropped_total", "Connections to the peer port that were dropped, by reason.", "reason"),
-		peerConns: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "holdfast_cluster_peer_connections", Help: "Connections from other nodes.",
-		}),
+		leads:           gauge("leads", "1 while this node leads the shard."),
+		term:            gauge("term", "Raft term of the shard's replica here."),
+		commitIndex:     gauge("commit_index", "Last committed log index known to the shard's replica here."),
+		down:            gauge("down", "1 while the shard's replica here is out of its group."),
+		outstanding:     gauge("outstanding", "Proposals that wait for their outcome."),
+		snapshotIndex:   gauge("snapshot_index", "Log index of the newest snapshot."),
+		snapBytes:       gauge("snapshot_bytes", "Size of the newest snapshot's state."),
+		snapshotAt:      gauge("snapshot_timestamp_seconds", "When the newest snapshot was taken, in Unix time; 0: not since the start."),
+		snapBehind:      gauge("snapshot_behind_bytes", "Bytes of log that the newest snapshot does not hold (snapshot-bytes)."),
+		leaders:         counter("leader_changes_total", "Times that another node, or the first one, was seen to lead the shard.", "shard"),
+		proposals:       counter("proposals_total", "Proposals by outcome.", "shard", "outcome"),
+		bound:           counter("bound_total", "Proposals refused because a bound was reached, by bound.", "shard", "bound"),
+		faults:          counter("faults_total", "Faults that took the shard's replica out of its group.", "shard"),
+		logDrops:        counter("log_drops_total", "Logs dropped on open because the snapshot had overtaken them.", "shard"),
+		snapshots:       counter("snapshots_total", "Snapshots by result.", "shard", "result"),
+		lateSnapshots:   counter("late_snapshots_total", "Snapshots from a leader that brought nothing and were dropped.", "shard"),
 		snapshotSeconds: histogram("snapshot_seconds", "How long a snapshot took."),
 		openSecs:        histogram("open_seconds", "How long a replica took to open, its snapshot's restore included."),
 	}
 	m.registered = []prometheus.Collector{
 		m.leads, m.term, m.commitIndex, m.down, m.outstanding, m.snapshotIndex, m.snapBytes, m.proposals, m.bound, m.faults, m.logDrops,
-		m.snapshots, m.peerDrops, m.peerConns, m.snapshotSeconds, m.openSecs, m.snapshotAt, m.snapBehind, m.leaders,
+		m.snapshots, m.snapshotSeconds, m.openSecs, m.snapshotAt, m.snapBehind, m.leaders,
+		m.lateSnapshots,
 	}
+	m.peerMetrics()
 	return m
 }
 
@@ -137,6 +187,7 @@ type shardMetrics struct {
 	committed, notExecuted, unknown                                       prometheus.Counter
 	outstandingBound, entryBound                                          prometheus.Counter
 	faults, logDrops, snapshotsTaken, snapshotsFailed                     prometheus.Counter
+	lateSnapshots                                                         prometheus.Counter
 }
 
 func (m *metrics) of(shard uint32) *shardMetrics {
@@ -151,5 +202,6 @@ func (m *metrics) of(shard uint32) *shardMetrics {
 		outstandingBound: m.bound.WithLabelValues(id, "outstanding"), entryBound: m.bound.WithLabelValues(id, "entry_bytes"),
 		faults: m.faults.WithLabelValues(id), logDrops: m.logDrops.WithLabelValues(id),
 		snapshotsTaken: m.snapshots.WithLabelValues(id, "taken"), snapshotsFailed: m.snapshots.WithLabelValues(id, "failed"),
+		lateSnapshots: m.lateSnapshots.WithLabelValues(id),
 	}
 }

@@ -12,20 +12,30 @@ import (
 type peerPort struct {
 	cfg     *Config
 	metrics *metrics
+	drops   dropLog
 	wg      sync.WaitGroup
 	done    chan struct{}
 
 	mu      sync.Mutex // guards what follows; taken after no other lock
 	streams map[streamKey]*stream
-	raw     map[net.Conn]struct{} // in their handshake
-	inbound int                   // open connections from others, those in raw included
+	raw     map[*greeting]struct{}            // in their handshake
+	peers   map[string]map[*peerConn]struct{} // those past it, by the node that opened them
+	inbound int                               // open connections from others, those in raw included
+	greeted uint64                            // handshakes begun
 	closed  bool
+}
+
+// greeting is a connection in its handshake.
+type greeting struct {
+	conn  net.Conn
+	place uint64 // in the order of arrival
+	shed  bool   // closed to make room for a later one
 }
 
 func newPeerPort(cfg *Config, m *metrics) *peerPort {
 	p := &peerPort{
-		cfg: cfg, metrics: m, done: make(chan struct{}),
-		streams: make(map[streamKey]*stream), raw: make(map[net.Conn]struct{}),
+		cfg: cfg, metrics: m, drops: dropLog{logger: cfg.Logger}, done: make(chan struct{}),
+		streams: make(map[streamKey]*stream), raw: make(map[*greeting]struct{}), peers: make(map[string]map[*peerConn]struct{}),
 	}
 	p.wg.Go(p.accept)
 	return p
@@ -52,67 +62,98 @@ func (p *peerPort) accept() {
 	}
 }
 
-// take starts the handshake of a connection unless there are too many.
+// take starts the handshake of a connection unless there are too many. Those in a handshake have a bound of their own, so that strangers who say
+// nothing leave room for nodes; beyond it the one that has had the longest goes: a node's handshake is over in milliseconds.
 func (p *peerPort) take(conn net.Conn) {
 	p.mu.Lock()
 	refuse, full := p.closed, p.inbound >= p.cfg.MaxPeerConns
+	var oldest *greeting
 	if !refuse && !full {
-		p.raw[conn] = struct{}{}
+		if len(p.raw) >= p.cfg.MaxHandshakes {
+			oldest = p.oldestLocked()
+			oldest.shed = true
+		}
+		p.greeted++
+		g := &greeting{conn: conn, place: p.greeted}
+		p.raw[g] = struct{}{}
 		p.inbound++
 		p.metrics.peerConns.Set(float64(p.inbound))
-		p.wg.Go(func() { p.handshake(conn) })
+		p.wg.Go(func() { p.handshake(g) })
 	}
 	p.mu.Unlock()
+	if oldest != nil {
+		_ = oldest.conn.Close()
+	}
 	if full {
-		p.metrics.peerDropped(verdictLimit)
+		p.dropped(verdictLimit, conn, "", nil)
 	}
 	if refuse || full {
 		_ = conn.Close()
 	}
 }
 
-// handshake reads the head, answers it, and passes the connection on.
-func (p *peerPort) handshake(conn net.Conn) {
-	_ = conn.SetDeadline(time.Now().Add(p.cfg.HandshakeTimeout))
-	head, v := readPeerHead(conn, p.cfg.ClusterID)
-	var to *stream
-	if v == verdictAccepted {
-		if to = p.stream(head.key); to == nil {
-			v = verdictStream
+func (p *peerPort) oldestLocked() *greeting {
+	var oldest *greeting
+	for g := range p.raw {
+		if !g.shed && (oldest == nil || g.place < oldest.place) {
+			oldest = g
 		}
 	}
-	if v <= verdictStream {
-		if _, err := conn.Write([]byte{byte(v)}); err != nil {
-			v = verdictIncomplete
+	if oldest == nil { // All are on their way out.
+		for g := range p.raw {
+			return g
 		}
 	}
+	return oldest
+}
+
+// left is called once for each connection from another that ended; c is nil when its handshake failed.
+func (p *peerPort) left(c *peerConn) {
 	p.mu.Lock()
-	delete(p.raw, conn)
-	p.mu.Unlock()
-	if v == verdictAccepted {
-		_ = conn.SetDeadline(time.Time{})
-		if to.deliver(newPeerConn(conn, to, true)) {
-			return
+	p.inbound--
+	p.metrics.peerConns.Set(float64(p.inbound))
+	if c != nil {
+		delete(p.peers[c.node], c)
+		if len(p.peers[c.node]) == 0 {
+			delete(p.peers, c.node)
 		}
-		v = verdictStream
 	}
-	p.metrics.peerDropped(v)
-	_ = conn.Close()
-	p.left()
+	p.mu.Unlock()
+}
+
+// enter counts a connection as its node's; false when the node has too many. One that has been silent for long makes room: its other end may have
+// died without a word, and must not keep the node out that it has become since.
+func (p *peerPort) enter(c *peerConn) bool {
+	p.mu.Lock()
+	var silent *peerConn
+	if len(p.peers[c.node]) >= p.cfg.MaxConnsPerPeer {
+		for other := range p.peers[c.node] {
+			if silent == nil || other.heard.Load() < silent.heard.Load() {
+				silent = other
+			}
+		}
+		if silent.silence() < p.cfg.RPCTimeout {
+			p.mu.Unlock()
+			return false
+		}
+		delete(p.peers[c.node], silent)
+	}
+	if p.peers[c.node] == nil {
+		p.peers[c.node] = make(map[*peerConn]struct{})
+	}
+	p.peers[c.node][c] = struct{}{}
+	p.mu.Unlock()
+	if silent != nil {
+		p.dropped(verdictSilent, silent.Conn, c.node, nil)
+		_ = silent.Close()
+	}
+	return true
 }
 
 func (p *peerPort) stream(key streamKey) *stream {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.streams[key]
-}
-
-// left is called once for each connection from another that ended.
-func (p *peerPort) left() {
-	p.mu.Lock()
-	p.inbound--
-	p.metrics.peerConns.Set(float64(p.inbound))
-	p.mu.Unlock()
 }
 
 // listen opens the stream of that name, in both directions.
@@ -138,39 +179,6 @@ func (p *peerPort) forget(s *stream) {
 	p.mu.Unlock()
 }
 
-// dial opens a connection to another node's stream.
-func (p *peerPort) dial(address string, key streamKey, timeout time.Duration) (net.Conn, error) {
-	deadline := time.Now().Add(timeout)
-	conn, err := p.cfg.Dial(address, timeout)
-	if err != nil {
-		return nil, fmt.Errorf("cluster: dial %s: %w", address, err)
-	}
-	head := peerHead{key: key, cluster: p.cfg.ClusterID, node: p.cfg.NodeID}
-	answer := []byte{byte(verdictIncomplete)}
-	err = errors.Join(conn.SetDeadline(deadline), write(conn, head.append(nil)), read(conn, answer))
-	if err == nil && verdict(answer[0]) != verdictAccepted {
-		err = fmt.Errorf("%w: %v", ErrPeerRefused, verdict(answer[0]))
-	}
-	if err == nil {
-		err = conn.SetDeadline(time.Time{})
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("cluster: dial %s: %w", address, err)
-	}
-	return conn, nil
-}
-
-func write(conn net.Conn, b []byte) error {
-	_, err := conn.Write(b)
-	return err
-}
-
-func read(conn net.Conn, b []byte) error {
-	_, err := conn.Read(b)
-	return err
-}
-
 // close closes the listener, the handshakes and the streams, and waits.
 func (p *peerPort) close() error {
 	p.mu.Lock()
@@ -184,8 +192,8 @@ func (p *peerPort) close() error {
 	for _, s := range p.streams {
 		streams = append(streams, s)
 	}
-	for conn := range p.raw {
-		_ = conn.Close()
+	for g := range p.raw {
+		_ = g.conn.Close()
 	}
 	p.mu.Unlock()
 	err := p.cfg.Listener.Close()

@@ -15,6 +15,7 @@ import (
 // replica is one life of a shard's copy on this node: from snapshot and log to a fault or Close. A rebuilt shard has another one.
 type replica struct {
 	shard     *Shard
+	self      raft.ServerID
 	cfg       *Config
 	log       GroupLog
 	store     *snapshotStore
@@ -70,6 +71,7 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 	}
 	logger := newRaftLogger(r.cfg.Logger.With("shard", s.id))
 	r.transport = newTransport(streams, r.cfg, logger)
+	r.transport.contacts = s.contacts
 	if err := r.start(logger); err != nil {
 		_ = r.transport.Close()
 		r.machine.Close()
@@ -82,12 +84,17 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 
 // start starts raft.
 func (r *replica) start(logger *raftLogger) error {
-	self := raft.Server{ID: replicaID(r.cfg.NodeID, firstReplica), Address: r.transport.LocalAddr()}
+	r.self = replicaID(r.cfg.NodeID, firstReplica)
+	self := raft.Server{ID: r.self, Address: r.transport.LocalAddr()}
 	if err := bootstrap(r.log, r.store, self); err != nil {
 		return err
 	}
 	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing}
 	r.fsm.opening.Store(r.store.latest() != nil)
+	r.transport.late = &lateSnapshots{
+		given: func() uint64 { return max(r.fsm.given.Load(), r.store.index()) }, log: r.log,
+		dropped: func(uint64) { r.shard.metrics.lateSnapshots.Inc() },
+	}
 	group, err := raft.NewRaft(raftConfig(r.cfg, self.ID, logger, r.notify), r.fsm, r.log, r.log, r.store, r.transport)
 	if r.fsm.restoreErr != nil {
 		err = r.fsm.restoreErr // Raft only says that it could not load any snapshot.

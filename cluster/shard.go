@@ -18,6 +18,7 @@ type Shard struct {
 	cluster   *Cluster
 	metrics   *shardMetrics
 	callbacks callbacks
+	contacts  *contacts
 	replica   atomic.Pointer[replica] // nil while none serves
 
 	wake    chan struct{} // a fault was recorded
@@ -34,7 +35,7 @@ type Shard struct {
 
 func newShard(c *Cluster, id uint32) *Shard {
 	return &Shard{
-		id: id, cluster: c, metrics: c.metrics.of(id), wake: make(chan struct{}, 1), closing: make(chan struct{}),
+		id: id, cluster: c, metrics: c.metrics.of(id), contacts: newContacts(), wake: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 }
 

@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -42,15 +45,23 @@ func (s *stream) Accept() (net.Conn, error) {
 	}
 }
 
-// Dial connects to the same stream of another node.
+// Dial connects to the same stream of another node. The address may have the node's id before it; see peerPort.dial.
 func (s *stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	conn, err := s.port.dial(string(address), s.key, timeout)
+	c, err := s.dial(string(address), timeout)
 	if err != nil {
 		return nil, err
 	}
-	c := newPeerConn(conn, s, false)
+	return c, nil
+}
+
+func (s *stream) dial(target string, timeout time.Duration) (*peerConn, error) {
+	c, err := s.port.dial(target, s.key, timeout)
+	if err != nil {
+		return nil, err
+	}
+	c.stream = s
 	if !s.adopt(c) {
-		_ = conn.Close()
+		_ = c.shut()
 		return nil, net.ErrClosed
 	}
 	return c, nil
@@ -116,17 +127,24 @@ func (a peerAddr) String() string { return string(a) }
 type peerConn struct {
 	net.Conn
 	stream  *stream
+	node    string // at the other end, as its handshake proved
 	inbound bool
 	closing atomic.Bool
+	heard   atomic.Int64 // when something was read last, in nanoseconds since 1970
 
 	mu        sync.Mutex // guards what follows; Read and Write come from two goroutines
 	message   int64      // bytes read since the last write
 	unbounded bool       // the message is a snapshot
 }
 
-func newPeerConn(conn net.Conn, s *stream, inbound bool) *peerConn {
-	return &peerConn{Conn: conn, stream: s, inbound: inbound}
+func newPeerConn(conn net.Conn, s *stream, node string, inbound bool) *peerConn {
+	c := &peerConn{Conn: conn, stream: s, node: node, inbound: inbound}
+	c.heard.Store(time.Now().UnixNano())
+	return c
 }
+
+// silence returns for how long nothing was read.
+func (c *peerConn) silence() time.Duration { return time.Since(time.Unix(0, c.heard.Load())) }
 
 // rpcInstallSnapshot is the first byte of raft's message that carries a snapshot.
 const rpcInstallSnapshot = 2
@@ -134,8 +152,15 @@ const rpcInstallSnapshot = 2
 // Read reads, up to Config.FrameBytes a message.
 func (c *peerConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF // TLS without its farewell; whatever is cut in two, its own checksums or decoder tell.
+	}
 	if n == 0 {
 		return n, err
+	}
+	c.heard.Store(time.Now().UnixNano())
+	if c.stream.key.kind == streamRPC {
+		return n, err // Its frames say how long they are.
 	}
 	c.mu.Lock()
 	if c.message == 0 && c.inbound && c.stream.key.kind == streamRaft {
@@ -145,7 +170,7 @@ func (c *peerConn) Read(p []byte) (int, error) {
 	over := c.message > c.stream.port.cfg.FrameBytes && !c.unbounded
 	c.mu.Unlock()
 	if over {
-		c.stream.port.metrics.peerDropped(verdictFrame)
+		c.stream.port.dropped(verdictFrame, c.Conn, c.node, ErrFrameTooLarge)
 		_ = c.Close()
 		return 0, ErrFrameTooLarge
 	}
@@ -169,7 +194,15 @@ func (c *peerConn) Close() error {
 	delete(c.stream.conns, c)
 	c.stream.mu.Unlock()
 	if c.inbound {
-		c.stream.port.left()
+		c.stream.port.left(c)
+	}
+	return c.shut()
+}
+
+// shut closes what is below. The farewell of TLS is left out: it would wait for a peer that does not read.
+func (c *peerConn) shut() error {
+	if secure, ok := c.Conn.(*tls.Conn); ok {
+		return secure.NetConn().Close()
 	}
 	return c.Conn.Close()
 }

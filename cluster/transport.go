@@ -1,13 +1,25 @@
 package cluster
 
 import (
+	"io"
+	"sync"
+
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
-// transport is raft's network transport over a stream of the peer port, without its fast path for heartbeats.
+// transport is raft's network transport over a stream of the peer port. It leaves out the fast path for heartbeats, says at each call which node
+// it means to reach, counts who answered (contact.go), and keeps late snapshots from raft (latesnap.go).
 type transport struct {
 	*raft.NetworkTransport
+	contacts *contacts
+	late     *lateSnapshots // nil: nothing is late
+
+	rpcs    chan raft.RPC
+	stop    chan struct{}
+	started sync.Once
+	stopped sync.Once
+	wg      sync.WaitGroup
 }
 
 var (
@@ -20,19 +32,93 @@ var (
 const pooledConns = 3
 
 func newTransport(s *stream, cfg *Config, logger hclog.Logger) *transport {
-	return &transport{raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: s, MaxPool: pooledConns, Timeout: cfg.RPCTimeout, Logger: logger,
-		// One call in flight: with pipelining the replication to one follower can wedge while its heartbeats go on, and p99 is worse.
-		MaxRPCsInFlight: 1,
-	})}
+	return &transport{
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream: s, MaxPool: pooledConns, Timeout: cfg.RPCTimeout, Logger: logger,
+			// One call in flight: with pipelining the replication to one follower can wedge while its heartbeats go on, and p99 is worse.
+			MaxRPCsInFlight: 1,
+		}),
+		contacts: newContacts(), rpcs: make(chan raft.RPC), stop: make(chan struct{}),
+	}
 }
 
 // SetHeartbeatHandler does nothing (rule R19). Raft would handle heartbeats beside its main goroutine, where one that comes late can take the
 // term back after a vote in a higher one; the node then acknowledges entries of the old leader, and an acknowledged order is lost.
 func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}
 
-// Close closes every connection. Raft's own Close leaves the pooled ones to the other side.
+// meaning returns the target that names the node of a raft id: whoever answers at the address must be that node. A vote that another node gave
+// because it has the address now would count for the one that had it before.
+func meaning(id raft.ServerID, address raft.ServerAddress) raft.ServerAddress {
+	return raft.ServerAddress(targetOf(nodeOf(id), string(address)))
+}
+
+// AppendEntries sends entries, or a heartbeat, and counts the answer.
+func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	sent := t.contacts.send()
+	err := t.NetworkTransport.AppendEntries(id, meaning(id, at), req, resp)
+	if err == nil && resp.Term == req.Term {
+		t.contacts.answered(id, req.Term, sent)
+	}
+	return err
+}
+
+// RequestVote asks a node for its vote.
+func (t *transport) RequestVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	return t.NetworkTransport.RequestVote(id, meaning(id, at), req, resp)
+}
+
+// RequestPreVote asks a node whether it would vote.
+func (t *transport) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestPreVoteRequest,
+	resp *raft.RequestPreVoteResponse) error {
+	return t.NetworkTransport.RequestPreVote(id, meaning(id, at), req, resp)
+}
+
+// InstallSnapshot sends a snapshot.
+func (t *transport) InstallSnapshot(id raft.ServerID, at raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse,
+	state io.Reader) error {
+	return t.NetworkTransport.InstallSnapshot(id, meaning(id, at), req, resp, state)
+}
+
+// TimeoutNow tells a node to stand for election.
+func (t *transport) TimeoutNow(id raft.ServerID, at raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	return t.NetworkTransport.TimeoutNow(id, meaning(id, at), req, resp)
+}
+
+// Consumer returns what others ask, late snapshots left out.
+func (t *transport) Consumer() <-chan raft.RPC {
+	t.started.Do(func() { t.wg.Go(t.pass) })
+	return t.rpcs
+}
+
+// pass passes on what others ask, in its order, until the transport closes.
+func (t *transport) pass() {
+	for {
+		select {
+		case rpc := <-t.NetworkTransport.Consumer():
+			if req, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok && t.late != nil {
+				if t.late.is(req) {
+					t.wg.Go(func() { t.late.drop(rpc, req) })
+					continue
+				}
+				rpc.Reader = &judgedReader{late: t.late, req: req, from: rpc.Reader}
+			}
+			select {
+			case t.rpcs <- rpc:
+			case <-t.stop:
+				return
+			}
+		case <-t.stop:
+			return
+		}
+	}
+}
+
+// Close closes every connection and waits. Raft's own Close leaves the pooled ones to the other side.
 func (t *transport) Close() error {
 	t.CloseStreams()
-	return t.NetworkTransport.Close()
+	err := t.NetworkTransport.Close()
+	t.started.Do(func() {}) // Nothing starts any more.
+	t.stopped.Do(func() { close(t.stop) })
+	t.wg.Wait()
+	return err
 }
