@@ -69,7 +69,7 @@ var problems = [endOfCodes]row{
 		"The sale is over.", false, endedMembers},
 
 	routeNotFound: {404, "route_not_found", "No such route",
-		"Nothing is served under this path.", false, nil},
+		"Nothing is served under this path on this listener.", false, nil},
 	stock.SKUNotFound: {404, "sku_not_found", "No such SKU",
 		"There is no SKU of this name.", false, nil},
 	stock.OrderNotFound: {404, "order_not_found", "No such order",

@@ -48,6 +48,12 @@ func (x *exchange) version() *problem {
 	return nil
 }
 
+const (
+	// maxReadyBytes bounds the lines of readiness of a node that is ready, maxDetailBytes what was found of one: a database says in its last words why
+	// it does not answer.
+	maxReadyBytes, maxDetailBytes = 1 << 20, 512
+)
+
 // ready answers GET /readyz, with every check when verbose. A node that is not ready answers with a problem that names what fails. What was found is
 // only for who may administer the node: it holds names of machines, and sentences of a database's.
 func (x *exchange) ready() *problem {
@@ -64,7 +70,7 @@ func (x *exchange) ready() *problem {
 	if !slices.ContainsFunc(checks, fails) {
 		x.out = append(x.out, `{"ready":true`...)
 		if verbose {
-			x.out, _ = appendChecks(append(x.out, ','), checks, 1<<20)
+			x.out, _ = appendChecks(append(x.out, ','), checks, maxReadyBytes, maxDetailBytes)
 		}
 		x.out = append(x.out, '}')
 		x.json(http.StatusOK)
@@ -107,7 +113,7 @@ func (x *exchange) notReady(checks []Check, fails func(Check) bool) {
 	x.s.metrics.problem(p)
 	b := appendProblemOpen(x.out[:0], p, x.id, true)
 	b = append(b, `,"ready":false,`...)
-	b, shown := appendChecks(b, checks, maxProblemBytes-40)
+	b, shown := appendChecks(b, checks, maxProblemBytes-40, 2*maxFieldBytes)
 	if shown < len(checks) {
 		b = intMember(b, "checks_omitted", int64(len(checks)-shown))
 	}
@@ -119,7 +125,7 @@ func (x *exchange) notReady(checks []Check, fails func(Check) bool) {
 }
 
 // appendChecks appends the lines of readiness while the answer stays within maxBytes, and returns how many.
-func appendChecks(b []byte, checks []Check, maxBytes int) (_ []byte, shown int) {
+func appendChecks(b []byte, checks []Check, maxBytes, maxDetail int) (_ []byte, shown int) {
 	b = append(b, `"checks":[`...)
 	for i, c := range checks {
 		before := len(b)
@@ -133,7 +139,7 @@ func appendChecks(b []byte, checks []Check, maxBytes int) (_ []byte, shown int) 
 			b = append(b, `,"advisory":true`...)
 		}
 		if c.Detail != "" {
-			b = textMember(b, "detail", clip(c.Detail, 2*maxFieldBytes))
+			b = textMember(b, "detail", clip(c.Detail, maxDetail))
 		}
 		if b = append(b, '}'); len(b) > maxBytes {
 			return append(b[:before], ']'), i

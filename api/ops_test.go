@@ -97,6 +97,11 @@ func TestReadiness(t *testing.T) {
 	if a.status != 200 || a.body != want {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	// What a database says is there to its end.
+	s.health.checks[0].Detail = long(400) + ": connection refused"
+	if a := s.admin("GET /readyz?verbose", ""); a.status != 200 || !strings.Contains(a.body, `: connection refused"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	s.health.checks = append(s.health.checks, Check{Name: "shard 2", Detail: "no leader"})
 	a = s.public("GET /readyz", "")
 	m := s.want(a, 503, "no_leader")
