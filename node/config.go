@@ -3,10 +3,12 @@ package node
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
 	"holdfast/api"
+	"holdfast/api/tracing"
 	"holdfast/cluster"
 	"holdfast/cluster/placement"
 	"holdfast/stock"
@@ -162,6 +164,11 @@ func (c *Config) check() error {
 	}
 	if err := c.logConfig().Check(); err != nil {
 		return err
+	}
+	if c.Tracing {
+		if err := tracing.Check(os.Getenv); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
 	}
 	if err := storage.CheckSink(c.Sink); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

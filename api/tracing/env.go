@@ -46,6 +46,9 @@ func endpoint(env func(string) string) string {
 	return ""
 }
 
+// Check returns what Open would refuse of the environment; it wraps ErrConfig.
+func Check(env func(string) string) error { return checkEndpoints(env) }
+
 // checkEndpoints refuses an endpoint for which the library would silently take its default. The value is not repeated: it may hold a password.
 func checkEndpoints(env func(string) string) error {
 	for _, name := range []string{envTracesEndpoint, envEndpoint} {

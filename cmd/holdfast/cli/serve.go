@@ -41,7 +41,7 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			v := build()
-			s.RequestLog, s.Tracing = s.requests, tracing.Wanted(os.Getenv)
+			s.RequestLog = s.requests
 			s.Logger, s.Build = logger, api.Build{Version: v.Version, Commit: v.Commit, Go: v.Go}
 			return a.serve(cmd.Context(), s)
 		},
@@ -99,6 +99,7 @@ func (s *service) check() error {
 	if err := s.logging.check(); err != nil {
 		return err
 	}
+	s.Tracing = tracing.Wanted(os.Getenv)
 	return refused(s.Config.Check())
 }
 
