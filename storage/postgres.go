@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,8 +147,11 @@ func (f folded) Error() string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, " ")
+	return connecting.ReplaceAllString(strings.Join(lines, " "), "")
 }
+
+// connecting is what the library says before why it could not connect; ours says already where.
+var connecting = regexp.MustCompile("^failed to connect to `[^`]*`: ")
 
 func (f folded) Unwrap() error { return f.error }
 

@@ -65,8 +65,8 @@ func TestURLsAreCheckedAndShownWithoutSecrets(t *testing.T) {
 
 // An error of several lines is one, and says nothing twice.
 func TestErrorsAreFolded(t *testing.T) {
-	err := folded{errors.New("failed to connect:\n\t127.0.0.1:5432: refused\n\t127.0.0.1:5432: refused\n\t[::1]:5432:  refused\n")}
-	if got, want := err.Error(), "failed to connect: 127.0.0.1:5432: refused [::1]:5432: refused"; got != want {
+	err := folded{errors.New("failed to connect to `user=h database=shop`:\n\t127.0.0.1:5432: refused\n\t127.0.0.1:5432: refused\n\t[::1]:5432:  refused\n")}
+	if got, want := err.Error(), "127.0.0.1:5432: refused [::1]:5432: refused"; got != want {
 		t.Errorf("%q", got)
 	}
 }
