@@ -6,12 +6,13 @@ package wal
 //
 //   - before it begins a segment while more than twice as much is dead as makes a pass begin;
 //   - before entries end the process at the hard bound, as long as a quarter of the oldest segment is dead. Here chunks may
-//     go into the reserved segment; each segment that is freed gives back more than it took.
+//     go into the reserved segment. Mostly each segment that is freed gives back more than it took; when long entries leave
+//     gaps wherever they stand it does not, and so once over the log is enough.
 
 // relieve makes room for entries until so many bytes more are within the hard bound.
 func (l *Log) relieve(more int64) error {
-	for l.overHardBound(more, true) {
-		if !l.partlyDead() {
+	for until := l.active.seq; l.overHardBound(more, true); {
+		if !l.partlyDead(until) {
 			return l.hardBound()
 		}
 		if ok, err := l.moveChunk(true); err != nil {
@@ -50,12 +51,12 @@ func (l *Log) moveChunk(reserve bool) (ok bool, err error) {
 }
 
 // partlyDead makes the oldest segment the victim, if at most three quarters of what it can hold live in it, and waits for
-// a chunk of it. It is true when there is one, or the segment has gone meanwhile.
-func (l *Log) partlyDead() bool {
+// a chunk of it. It is true when there is one, or the segment has gone meanwhile; false for segments after until.
+func (l *Log) partlyDead(until uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	oldest := l.segments[0]
-	if len(l.segments) < 2 || l.victim == nil && oldest.live > (oldest.size-headerBytes-int64(l.reserved))/4*3 {
+	if len(l.segments) < 2 || oldest.seq > until || l.victim == nil && oldest.live > (oldest.size-headerBytes-int64(l.reserved))/4*3 {
 		return false
 	}
 	if l.victim == nil {
