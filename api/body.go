@@ -11,8 +11,12 @@ import (
 	"holdfast/stock"
 )
 
-// maxPooledBytes is the largest buffer that is kept for the next request.
-const maxPooledBytes = 16 << 10
+const (
+	// maxPooledBytes is the largest buffer that is kept for the next request.
+	maxPooledBytes = 16 << 10
+	// firstPartBytes is read of a body at once; few orders are longer.
+	firstPartBytes = 4 << 10
+)
 
 // body reads the request's body whole: declared as JSON, with its length, within the limit, in time. empty says that no body at all stands
 // for {}. The bytes are valid until the exchange ends.
@@ -30,25 +34,39 @@ func (x *exchange) body(limit int64, empty bool) ([]byte, *problem) {
 		return nil, &problem{code: bodyTooLarge, detail: &stock.Detail{Limit: limit}, closes: true}
 	case n == 0:
 		return nil, nil
-	case !x.claim(n):
-		return nil, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundMemory}, closes: true}
 	}
-	if int64(cap(x.in)) < n {
-		x.in = make([]byte, n)
-	}
-	x.in = x.in[:n]
-	read, err := io.ReadFull(x.r.Body, x.in)
-	x.s.metrics.received.Add(float64(read))
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, &problem{code: bodyTimeout, closes: true}
+	for x.in = x.in[:0]; int64(len(x.in)) < n; {
+		if p := x.readMore(n); p != nil {
+			return nil, p
 		}
-		p := malformed("the body ended before its Content-Length")
-		p.closes = true
-		return nil, p
 	}
 	x.readUntil(time.Time{})
 	return x.in, nil
+}
+
+// readMore reads the next part of a body of n bytes: as much again as there is, so that a body takes memory as it comes and not as it is announced.
+// Else a few connections that announce much and send nothing would hold the memory of all bodies.
+func (x *exchange) readMore(n int64) *problem {
+	have := int64(len(x.in))
+	part := min(n-have, max(have, firstPartBytes))
+	if n > x.s.cfg.MaxBodyMemoryBytes || !x.claim(part) {
+		return &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundMemory}, closes: true}
+	}
+	if int64(cap(x.in)) < have+part {
+		x.in = append(make([]byte, 0, have+part), x.in...)
+	}
+	x.in = x.in[:have+part]
+	read, err := io.ReadFull(x.r.Body, x.in[have:])
+	x.s.metrics.received.Add(float64(read))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &problem{code: bodyTimeout, closes: true}
+	}
+	p := malformed("the body ended before its Content-Length")
+	p.closes = true
+	return p
 }
 
 // readUntil sets when the connection's reads fail. While a body is outstanding that bounds a slow caller, also one whose body nobody wants;

@@ -260,11 +260,11 @@ func inTheWay(t *testing.T, w *wire, _ badinputtest.Row) {
 
 func heavy(t *testing.T, w *wire, r badinputtest.Row) {
 	slow := w.publicAt.dial(t)
-	if _, err := io.WriteString(slow, orderHead+"Content-Length: 60000\r\n\r\n{"); err != nil {
+	if _, err := io.WriteString(slow, orderHead+"Content-Length: 60000\r\n\r\n"+strings.Repeat(" ", 59_999)); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
-	got, body := w.send(t, 0, orderHead+"Content-Length: 20000\r\n\r\n{}")
+	got, body := w.send(t, 0, orderHead+"Content-Length: 20000\r\n\r\n"+strings.Repeat(" ", 20_000))
 	answered(t, r, got.StatusCode, got.Header.Get("Content-Type"), body)
 	slow.Close()
 }

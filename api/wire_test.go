@@ -194,6 +194,25 @@ func TestUnwantedBody(t *testing.T) {
 	}
 }
 
+// Bodies that are announced and do not come take no memory from those that do.
+func TestAnnouncedBodies(t *testing.T) {
+	const batch, memory = 1 << 20, 2 << 20
+	onWire(t, func(w *wire) {
+		for range 4 {
+			c := w.publicAt.dial(t)
+			defer c.Close()
+			go io.WriteString(c, "POST /v1/orders:batch HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n{")
+		}
+		synctest.Wait()
+		w.alive(t)
+		// What has come counts.
+		a := w.public("POST /v1/orders:batch", `{"orders":[`+strings.Repeat(" ", batch-13)+`]}`)
+		if a.status != 400 || w.counter("body_memory_bytes") > batch {
+			t.Errorf("%d %s, %v bytes are held", a.status, a.body, w.counter("body_memory_bytes"))
+		}
+	}, func(c *Config) { c.MaxBatchBytes, c.MaxBodyMemoryBytes = batch, memory })
+}
+
 // The deadline of the body ends with the body: a request may wait for its outcome far longer.
 func TestWaitsLongerThanTheBodyMay(t *testing.T) {
 	onWire(t, func(w *wire) {
@@ -288,14 +307,14 @@ func TestConnectionBound(t *testing.T) {
 func TestBodyMemoryBound(t *testing.T) {
 	onWire(t, func(w *wire) {
 		slow := w.publicAt.dial(t)
-		if _, err := io.WriteString(slow, orderHead+"Content-Length: 60000\r\n\r\n{"); err != nil {
+		if _, err := io.WriteString(slow, orderHead+"Content-Length: 60000\r\n\r\n"+strings.Repeat(" ", 59_999)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		if got := w.counter("body_memory_bytes"); got != 60000 {
 			t.Errorf("%v bytes are held", got)
 		}
-		r, body := w.send(t, 0, orderHead+"Content-Length: 20000\r\n\r\n{}")
+		r, body := w.send(t, 0, orderHead+"Content-Length: 20000\r\n\r\n"+strings.Repeat(" ", 20_000))
 		if r.StatusCode != 503 || !strings.Contains(body, `"bound":"max-body-memory"`) {
 			t.Errorf("%d %s", r.StatusCode, body)
 		}
