@@ -21,9 +21,9 @@ type member struct {
 	raft    *raft.Raft
 }
 
-func startMember(t *testing.T, n *memNet, name string, log *memLog, fsys FS) *member {
+func startMember(t *testing.T, n *memNet, name string, log *memLog, fsys FS, change ...func(*Config)) *member {
 	t.Helper()
-	m := &member{name: name, port: testPort(t, n, name), machine: &recorder{}, log: log, store: testStore(t, fsys)}
+	m := &member{name: name, port: testPort(t, n, name, change...), machine: &recorder{}, log: log, store: testStore(t, fsys)}
 	if _, err := reconcile(m.log, m.store); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +35,9 @@ func startMember(t *testing.T, n *memNet, name string, log *memLog, fsys FS) *me
 		_ = m.raft.ReloadConfig(conf)
 	}
 	f.opening.Store(m.store.latest() != nil)
+	m.trans.late = &lateSnapshots{
+		given: func() uint64 { return max(f.given.Load(), m.store.index()) }, log: m.log, dropped: func(uint64) {},
+	}
 	var err error
 	conf := raftConfig(m.port.cfg, replicaID(name, firstReplica), newRaftLogger(discard), nil)
 	if m.raft, err = raft.NewRaft(conf, f, m.log, m.log, m.store, m.trans); err != nil {

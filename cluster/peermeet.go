@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast/cluster/peercert"
@@ -31,8 +32,8 @@ func (p *peerPort) handshake(g *greeting) {
 		}
 	}
 	if v <= lastSent {
-		if _, err = conn.Write(appendAnswer(nil, v, p.cfg.NodeID)); err != nil {
-			v = verdictIncomplete
+		if _, unsent := conn.Write(appendAnswer(nil, v, p.cfg.NodeID)); unsent != nil {
+			v, err = verdictIncomplete, unsent
 		}
 	}
 	p.mu.Lock()
@@ -71,6 +72,7 @@ func (p *peerPort) meet(raw net.Conn) (conn net.Conn, head peerHead, v verdict, 
 	}
 	secure := tls.Server(raw, id.ServerConfig())
 	if err := secure.Handshake(); err != nil {
+		linger(raw)
 		return secure, head, verdictOfTLS(err), explainTLS(id, err)
 	}
 	head, v = readPeerHead(secure, p.cfg.ClusterID)
@@ -97,6 +99,17 @@ func (c *firstByte) Read(b []byte) (int, error) {
 		c.first, c.read = b[0], true
 	}
 	return n, err
+}
+
+// linger reads for a moment what a client sent that does not know yet that it was refused. Closing with that unread would reset the connection, and
+// the alert that says why might never be seen.
+func linger(conn net.Conn) {
+	const moment, most = 200 * time.Millisecond, 16 << 10
+	_ = conn.SetDeadline(time.Now().Add(moment))
+	if half, ok := conn.(*net.TCPConn); ok {
+		_ = half.CloseWrite()
+	}
+	_, _ = io.CopyN(io.Discard, conn, most)
 }
 
 // verdictOfTLS tells one who went away, or never spoke, from one who speaks something else.
@@ -158,12 +171,21 @@ func (p *peerPort) introduce(raw net.Conn, want string, key streamKey) (conn net
 		conn = secure
 	}
 	head := peerHead{key: key, cluster: p.cfg.ClusterID, node: p.cfg.NodeID}
-	if _, err = conn.Write(head.append(nil)); err == nil {
-		node, err = readAnswer(conn)
+	written := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(head.append(nil))
+		written <- err
+	}()
+	// In TLS 1.3 the other end may say now what it thinks of our certificate, and not read what we write.
+	if node, err = readAnswer(conn); err != nil {
+		_ = raw.Close()
+	}
+	if unsent := <-written; err == nil {
+		err = unsent
 	}
 	switch {
 	case err != nil && id != nil:
-		return nil, "", unanswered(explainTLS(id, err)) // TLS 1.3 tells here what the other end thinks of our certificate.
+		return nil, "", unanswered(explainTLS(id, err))
 	case err != nil:
 		return nil, "", unanswered(err)
 	case want != "" && node != want:
@@ -177,7 +199,7 @@ func (p *peerPort) introduce(raw net.Conn, want string, key streamKey) (conn net
 
 // unanswered explains a connection that was closed without a word.
 func unanswered(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("it closed without an answer; it is no peer port, it is full, or one of the two has --peer-cert and the other not: %w", err)
 	}
 	return err
