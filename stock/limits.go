@@ -1,6 +1,9 @@
 package stock
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // Bounds of what callers name and count.
 const (
@@ -28,7 +31,7 @@ func CheckText(s string, minBytes, maxBytes int) string {
 	case len(s) < minBytes:
 		return "must not be empty"
 	case len(s) > maxBytes:
-		return "is too long"
+		return longer(maxBytes)
 	case !utf8.ValidString(s):
 		return "is not valid UTF-8"
 	}
@@ -39,6 +42,8 @@ func CheckText(s string, minBytes, maxBytes int) string {
 	}
 	return ""
 }
+
+func longer(maxBytes int) string { return "is longer than " + strconv.Itoa(maxBytes) + " bytes" }
 
 // CheckSKU returns why s cannot name a SKU, or "".
 func CheckSKU(s string) string {
@@ -54,7 +59,7 @@ func CheckKey(s string) string {
 	case s == "":
 		return "must not be empty"
 	case len(s) > MaxKeyBytes:
-		return "is too long"
+		return longer(MaxKeyBytes)
 	case s == "." || s == "..":
 		return "must not be . or .."
 	}

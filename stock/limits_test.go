@@ -11,8 +11,8 @@ func TestCheckText(t *testing.T) {
 		minBytes   int
 		want       string
 	}{
-		{"letters", "sneaker", 1, ""}, {"as long as may be", strings.Repeat("x", 8), 1, ""}, {"one byte more", strings.Repeat("x", 9), 1, "is too long"},
-		{"counted in bytes", "éééé", 1, ""}, {"counted in bytes, one letter more", "ééééé", 1, "is too long"},
+		{"letters", "sneaker", 1, ""}, {"as long as may be", strings.Repeat("x", 8), 1, ""}, {"one byte more", strings.Repeat("x", 9), 1, "is longer than 8 bytes"},
+		{"counted in bytes", "éééé", 1, ""}, {"counted in bytes, one letter more", "ééééé", 1, "is longer than 8 bytes"},
 		{"empty", "", 1, "must not be empty"}, {"empty where it may be", "", 0, ""}, {"a space", " ", 1, ""}, {"spaces around", " x ", 1, ""},
 		{"invalid UTF-8", "a\xff", 1, "is not valid UTF-8"}, {"a surrogate", "\xed\xa0\x80", 1, "is not valid UTF-8"},
 		{"an overlong form", "\xc0\xaf", 1, "is not valid UTF-8"}, {"NUL", "a\x00", 1, "contains a control character"},
@@ -31,7 +31,7 @@ func TestCheckText(t *testing.T) {
 
 func TestCheckSKU(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"a name", "sneaker-42", ""}, {"128 bytes", strings.Repeat("x", 128), ""}, {"129 bytes", strings.Repeat("x", 129), "is too long"},
+		{"a name", "sneaker-42", ""}, {"128 bytes", strings.Repeat("x", 128), ""}, {"129 bytes", strings.Repeat("x", 129), "is longer than 128 bytes"},
 		{"empty", "", "must not be empty"}, {"dot", ".", "must not be . or .."}, {"two dots", "..", "must not be . or .."}, {"three dots", "...", ""},
 		{"a line", "a\nb", "contains a control character"},
 	} {
@@ -47,7 +47,7 @@ func TestCheckKey(t *testing.T) {
 	const outside = "contains a byte outside 0x21 to 0x7E"
 	for _, c := range []struct{ name, text, want string }{
 		{"a uuid", "7f9c24e8-3b12-4fef-91e0-5b6d6f8a2c11", ""}, {"quoted", `"abc"`, ""}, {"lowest", "!", ""}, {"highest", "~", ""},
-		{"255 bytes", strings.Repeat("k", 255), ""}, {"256 bytes", strings.Repeat("k", 256), "is too long"}, {"empty", "", "must not be empty"},
+		{"255 bytes", strings.Repeat("k", 255), ""}, {"256 bytes", strings.Repeat("k", 256), "is longer than 255 bytes"}, {"empty", "", "must not be empty"},
 		{"dot", ".", "must not be . or .."}, {"two dots", "..", "must not be . or .."}, {"three dots", "...", ""},
 		{"a space", "a b", outside}, {"DEL", "a\x7f", outside}, {"NUL", "\x00", outside}, {"a letter of two bytes", "é", outside},
 		{"a byte of 0x80", "\x80", outside},
