@@ -17,7 +17,9 @@ build: ## one static binary: bin/holdfast
 install: ## the binary, the unit and its files, as root; DESTDIR=/tmp/image for a package
 	install -D -m 0755 bin/holdfast $(DESTDIR)$(PREFIX)/bin/holdfast
 	install -D -m 0644 docs/operating.md $(DESTDIR)$(PREFIX)/share/doc/holdfast/operating.md
-	install -D -m 0644 deploy/holdfast.service $(DESTDIR)/etc/systemd/system/holdfast.service
+	install -d -m 0755 $(DESTDIR)/etc/systemd/system
+	sed 's|/usr/local/|$(PREFIX)/|' deploy/holdfast.service >$(DESTDIR)/etc/systemd/system/holdfast.service
+	chmod 0644 $(DESTDIR)/etc/systemd/system/holdfast.service
 	install -D -m 0644 deploy/holdfast.sysusers $(DESTDIR)/etc/sysusers.d/holdfast.conf
 	install -d -m 0755 $(DESTDIR)/etc/holdfast
 	test -e $(DESTDIR)/etc/holdfast/holdfast.env || install -m 0640 deploy/holdfast.env $(DESTDIR)/etc/holdfast/holdfast.env
