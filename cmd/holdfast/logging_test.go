@@ -113,9 +113,9 @@ func TestStandardErrorIsRecords(t *testing.T) {
 			garble(t, addr)
 		}
 		r.end(with)
-		found := r.records("serving", "request", "opentelemetry", "raft", "draining")
+		found := r.records("serving", "request", "opentelemetry", "raft", "draining", "drained")
 		if found["serving"] != 1 || found["request"] < 2 || found["opentelemetry"] < 3 || found["raft"] < 1 ||
-			with == syscall.SIGTERM && found["draining"] != 1 {
+			with == syscall.SIGTERM && (found["draining"] != 1 || found["drained"] != 1) {
 			t.Errorf("%v in\n%s", found, &r.log)
 		}
 		if strings.Contains(r.log.String(), "marker") {

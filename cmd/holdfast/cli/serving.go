@@ -61,7 +61,7 @@ func (a *app) serve(ctx context.Context, s *service) (err error) {
 // hangupsTo says what SIGHUP means: read files again. Only on a terminal, with no files to read, it means what it always did there: the terminal was
 // closed, and the node goes too.
 func (a *app) hangupsTo(s *service, signals, hangups chan os.Signal) chan os.Signal {
-	if s.Access.APIKeys == "" && s.Access.TLSCert == "" && isTerminal(a.Err) {
+	if s.Access.APIKeys == "" && s.Access.TLSCert == "" && s.Access.PeerCert == "" && isTerminal(a.Err) {
 		return signals
 	}
 	return hangups
@@ -120,9 +120,12 @@ func drain(n *node.Node, s *service, signals <-chan os.Signal) error {
 		}
 		if err != nil {
 			s.Logger.Warn("not everything ended in order; the next start sees to it", "error", err)
+			return nil
 		}
+		s.Logger.Info("drained")
 		return nil
-	case <-signals:
+	case got := <-signals:
+		s.Logger.Warn("a second signal ends the draining", "signal", got.String())
 		os.Exit(ExitFailed)
 		return nil
 	}
