@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,46 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/logtest"
 	"holdfast/stock"
 )
 
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-// records returns the records of one message, and fails when a line is not a record.
-func (j *journal) records(t testing.TB, msg string) (found []map[string]any) {
-	t.Helper()
-	for line := range strings.Lines(j.String()) {
-		var r map[string]any
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatalf("%v in %q", err, line)
-		}
-		if r["msg"] == msg {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
-func logging(j *journal, rl RequestLog) func(*Config) {
+func logging(j *logtest.Journal, rl RequestLog) func(*Config) {
 	return func(c *Config) {
 		c.RequestLog = rl
-		c.Logger = slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Logger = j.Logger()
 	}
 }
 
@@ -72,11 +38,11 @@ func TestWhichRequestsAreLogged(t *testing.T) {
 	} {
 		for which, level := range map[string]string{LogOff: c.off, LogErrors: c.byErrors, "": c.byErrors, LogAll: c.whole} {
 			t.Run(name+"/log="+which, func(t *testing.T) {
-				var j journal
+				var j logtest.Journal
 				s := newShop(t, logging(&j, RequestLog{Which: which}))
 				s.core.Before = answering(c.out)
 				a := s.public("POST /v1/orders", anOrder, "Idempotency-Key: k", "X-Request-Id: r-1", "Traceparent: "+someHeader)
-				got := j.records(t, "request")
+				got := j.Records(t, "request")
 				if level == "" {
 					if len(got) > 0 {
 						t.Errorf("logged: %v", got)
@@ -101,27 +67,27 @@ func TestWhichRequestsAreLogged(t *testing.T) {
 
 // A flood is cut to the bound, the next record says how many are missing, and what is grave is not lost in it.
 func TestFloodOfRecords(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	s := newShop(t, logging(&j, RequestLog{PerSecond: 5}))
 	s.core.Before = answering(stock.Outcome{Code: stock.Overloaded})
 	order := func() { s.public("POST /v1/orders", anOrder, "Idempotency-Key: k") }
 	for range 100 {
 		order()
 	}
-	if n := len(j.records(t, "request")); n != 5 || s.counter("log_suppressed_total") != 95 {
+	if n := len(j.Records(t, "request")); n != 5 || s.counter("log_suppressed_total") != 95 {
 		t.Fatalf("%d records, %v suppressed", n, s.counter("log_suppressed_total"))
 	}
 	s.core.Before = answering(stock.Outcome{Code: stock.OutcomeUnknown})
 	for range 100 {
 		order()
 	}
-	if n := len(j.records(t, "request")); n != 10 {
+	if n := len(j.Records(t, "request")); n != 10 {
 		t.Fatalf("%d records: an unknown outcome is lost behind refusals", n)
 	}
 	s.clock.advance(200 * time.Millisecond)
 	order()
 	order()
-	got := j.records(t, "request")
+	got := j.Records(t, "request")
 	if len(got) != 11 || got[10]["suppressed"] != float64(95) {
 		t.Errorf("%d records, the last %v", len(got), got[len(got)-1])
 	}
@@ -131,7 +97,7 @@ func TestFloodOfRecords(t *testing.T) {
 }
 
 func TestSlowRequest(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	s := newShop(t, logging(&j, RequestLog{Which: LogOff, Slow: 2 * time.Second}))
 	takes := 1999 * time.Millisecond
 	s.core.Before = func(context.Context, stock.Request) stock.Outcome {
@@ -140,12 +106,12 @@ func TestSlowRequest(t *testing.T) {
 	}
 	order := func() { s.public("POST /v1/orders", anOrder, "Idempotency-Key: k") }
 	order()
-	if got := j.records(t, "request"); len(got) > 0 {
+	if got := j.Records(t, "request"); len(got) > 0 {
 		t.Fatalf("not slow: %v", got)
 	}
 	takes = 2 * time.Second
 	order()
-	got := j.records(t, "request")
+	got := j.Records(t, "request")
 	if len(got) != 1 || got[0]["slow"] != true || got[0]["level"] != "WARN" || got[0]["commit_ms"] != 2000.0 || got[0]["admit_ms"] != 0.0 ||
 		got[0]["took_ms"] != 2000.0 {
 		t.Fatalf("%v", got)
@@ -153,14 +119,14 @@ func TestSlowRequest(t *testing.T) {
 	// A profile takes as long as it was asked to.
 	s.server.cfg.Now = func() time.Time { s.clock.advance(3 * time.Second); return s.clock.Now() }
 	s.admin("GET /metrics", "")
-	if len(j.records(t, "request")) != 1 {
+	if len(j.Records(t, "request")) != 1 {
 		t.Error("what takes its own time is called slow")
 	}
 }
 
 // An order among others is 200, and unknown all the same.
 func TestBatchInTheLog(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	s := newShop(t, logging(&j, RequestLog{}))
 	const batch = `{"orders":[{"key":"a","sku":"shoe","user":"ann"},{"key":"b","sku":"shoe","user":"bob"},{"key":"c","sku":"shoe","user":"cy"}]}`
 	codes := []stock.Code{stock.OutcomeUnknown, stock.Overloaded, stock.SoldOut}
@@ -170,7 +136,7 @@ func TestBatchInTheLog(t *testing.T) {
 		return out
 	}
 	s.public("POST /v1/orders:batch", batch)
-	got := j.records(t, "request")
+	got := j.Records(t, "request")
 	if len(got) != 1 || got[0]["items"] != 3.0 || got[0]["items_unknown"] != 1.0 || got[0]["items_failed"] != 1.0 || got[0]["level"] != "WARN" ||
 		got[0]["bound"] != "max-parked" {
 		t.Errorf("%v", got)
@@ -179,7 +145,7 @@ func TestBatchInTheLog(t *testing.T) {
 
 // What a panic says may hold what a caller sent.
 func TestPanicInTheLog(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	s := newShop(t, logging(&j, RequestLog{PerSecond: 3}))
 	faults := []any{"marker", errors.New("marker"), fmt.Sprint("mar", "ker")}
 	s.core.Before = func(context.Context, stock.Request) stock.Outcome {
@@ -197,11 +163,11 @@ func TestPanicInTheLog(t *testing.T) {
 	if strings.Contains(j.String(), "marker") {
 		t.Errorf("%s", j.String())
 	}
-	got := j.records(t, "panic while answering")
+	got := j.Records(t, "panic while answering")
 	if len(got) != 4 || !strings.Contains(got[3]["fault"].(string), "index out of range") || !strings.Contains(got[0]["stack"].(string), "exchange") {
 		t.Errorf("%v", got)
 	}
-	if got := j.records(t, "request"); len(got) != 4 || got[0]["level"] != "ERROR" || got[0]["code"] != "internal" {
+	if got := j.Records(t, "request"); len(got) != 4 || got[0]["level"] != "ERROR" || got[0]["code"] != "internal" {
 		t.Errorf("%v", got)
 	}
 }
@@ -209,7 +175,7 @@ func TestPanicInTheLog(t *testing.T) {
 // A record is one line, whatever a caller puts where its names come from.
 func TestNothingIsInjectedIntoTheLog(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
-		var j journal
+		var j logtest.Journal
 		s := newShop(t, logging(&j, RequestLog{Which: LogAll}), func(c *Config) {
 			if format == "text" {
 				c.Logger = slog.New(slog.NewTextHandler(&j, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -240,11 +206,11 @@ func TestNothingIsInjectedIntoTheLog(t *testing.T) {
 
 // A request id of visible characters is taken as it is; quotes and braces among them end no field.
 func TestRequestIDOfOddCharacters(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	s := newShop(t, logging(&j, RequestLog{Which: LogAll}))
 	const id = `a"},{"msg":"b=c'\\<>`
 	s.public("GET /livez", "", "X-Request-Id: "+id)
-	if got := j.records(t, "request"); len(got) != 1 || got[0]["request_id"] != id {
+	if got := j.Records(t, "request"); len(got) != 1 || got[0]["request_id"] != id {
 		t.Errorf("%v", got)
 	}
 }
@@ -273,7 +239,7 @@ func (s *spans) Answered(one Span) {
 
 // The tracer and the log name a request alike.
 func TestTracerIsTold(t *testing.T) {
-	var j journal
+	var j logtest.Journal
 	var got spans
 	s := newShop(t, logging(&j, RequestLog{Which: LogAll}), func(c *Config) { c.Tracer = &got })
 	s.sku("shoe", `{"stock":1}`)
@@ -283,7 +249,7 @@ func TestTracerIsTold(t *testing.T) {
 	if len(got.all) != 4 {
 		t.Fatalf("%d spans", len(got.all))
 	}
-	records := j.records(t, "request")
+	records := j.Records(t, "request")
 	for i, one := range got.all {
 		trace := traceContext{trace: one.TraceID, span: one.SpanID}
 		if records[i]["trace_id"] != trace.traceID() || records[i]["span_id"] != trace.spanID() || records[i]["request_id"] != one.RequestID {

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,29 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"holdfast/api"
+	"holdfast/internal/logtest"
 )
-
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
 
 const (
 	aTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -125,7 +106,7 @@ func (c *teller) sweep() (ids []string) {
 
 // Nothing that a caller sent is in the log at its most talkative, and every line of it is a record; requests carry their names.
 func TestNothingOfACallerIsLogged(t *testing.T) {
-	var log journal
+	var log logtest.Journal
 	dir := t.TempDir()
 	cfg := config(filepath.Join(dir, "node"))
 	cfg.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -1,11 +1,8 @@
 package tracing
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -113,42 +110,6 @@ func id(s string) []byte {
 		panic(err)
 	}
 	return b
-}
-
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (j *journal) logger() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-func (j *journal) records(t testing.TB, msg string) (found []map[string]any) {
-	t.Helper()
-	for line := range strings.Lines(j.String()) {
-		var r map[string]any
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatalf("%v in %q", err, line)
-		}
-		if strings.Contains(r["msg"].(string), msg) {
-			found = append(found, r)
-		}
-	}
-	return found
 }
 
 // metric returns the value of a metric of this package, by its result when it has one.

@@ -16,6 +16,7 @@ import (
 
 	"holdfast/api"
 	"holdfast/api/apitest"
+	"holdfast/internal/logtest"
 	"holdfast/stock"
 )
 
@@ -30,14 +31,14 @@ type front struct {
 	server   *api.Server
 	exporter *Exporter
 	reg      *prometheus.Registry
-	log      journal
+	log      logtest.Journal
 }
 
 func newFront(t *testing.T, change ...func(*Config)) *front {
 	t.Helper()
 	f := &front{t: t, reg: prometheus.NewRegistry()}
 	f.core = apitest.NewCore(func() stock.Time { return stock.TimeOf(time.Now()) })
-	cfg := Config{NodeID: "n7", Version: "1.2.3", Registerer: f.reg, Logger: f.log.logger()}
+	cfg := Config{NodeID: "n7", Version: "1.2.3", Registerer: f.reg, Logger: f.log.Logger()}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -226,7 +227,7 @@ func TestBadEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := f.log.String()
-	if strings.Contains(text, "marker") || len(f.log.records(t, "opentelemetry")) != 4 {
+	if strings.Contains(text, "marker") || len(f.log.Records(t, "opentelemetry")) != 4 {
 		t.Errorf("%s", text)
 	}
 }
@@ -261,7 +262,7 @@ func TestHangingCollector(t *testing.T) {
 	if dropped+queued != requests || queued > 64 {
 		t.Errorf("%v dropped, %v queued", dropped, queued)
 	}
-	if got := f.log.records(t, "lost"); len(got) != 1 {
+	if got := f.log.Records(t, "lost"); len(got) != 1 {
 		t.Errorf("%v", got)
 	}
 	if err := f.close(50 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
@@ -306,13 +307,13 @@ func TestRefusingCollector(t *testing.T) {
 		}
 	}
 	flush()
-	if got := f.log.records(t, "lost"); len(got) != 1 || got[0]["spans"] != 1.0 || len(got[0]["error"].(string)) > maxErrorBytes+3 {
+	if got := f.log.Records(t, "lost"); len(got) != 1 || got[0]["spans"] != 1.0 || len(got[0]["error"].(string)) > maxErrorBytes+3 {
 		t.Fatalf("%v", got)
 	}
 	now = now.Add(lossInterval)
 	f.ask(f.server.Public(), "GET", "/livez", "")
 	flush()
-	if got := f.log.records(t, "lost"); len(got) != 2 || got[1]["spans"] != 5.0 {
+	if got := f.log.Records(t, "lost"); len(got) != 2 || got[1]["spans"] != 5.0 {
 		t.Fatalf("%v", got)
 	}
 	if n := metric(t, f.reg, "spans_total", "failed"); n != 6 {
@@ -321,7 +322,7 @@ func TestRefusingCollector(t *testing.T) {
 	if err := f.close(time.Second); err != nil {
 		t.Error(err)
 	}
-	if n := len(f.log.records(t, "")); n != 2 {
+	if n := len(f.log.Records(t, "")); n != 2 {
 		t.Errorf("%d records:\n%s", n, f.log.String())
 	}
 }
