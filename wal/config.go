@@ -50,7 +50,8 @@ type Config struct {
 	// the log fails with ErrStalled, 3 s by default.
 	StallWarn, StallExit time.Duration
 	// OnFatal is called once, with an error that is ErrFailed and its cause, when the log can no longer be trusted: the
-	// process must end. It is called on a goroutine of the log and must not call Close.
+	// process must end. No call returns that error before OnFatal has returned; it may also end the process itself. It is
+	// called on a goroutine of the log or of a reader and must not call the log.
 	OnFatal func(error)
 	// Logger takes warnings; nil is slog's default.
 	Logger *slog.Logger

@@ -11,8 +11,8 @@
 //     of what was under way each call's entries are there up to some point.
 //   - Damage that a crash cannot explain is never cut off or skipped: Open refuses with a [CorruptionError] that names
 //     segment and offset. A torn tail is cut, with a message.
-//   - A failed or hanging write, fsync or read ends the log: nothing is tried again, no error is returned that raft could
-//     carry on with, Config.OnFatal is called.
+//   - A failed or hanging write, fsync or read ends the log: nothing is tried again, Config.OnFatal is called, and only
+//     when it has returned are all who wait refused, and whoever comes; so the process can end before raft sees an error.
 //   - Memory, cache, batch and disk have bounds. A group that stands still pins no more of the disk than lives, and some
 //     segments: rewrite.go says how much.
 //

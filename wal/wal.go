@@ -50,6 +50,8 @@ type Log struct {
 	renewed sync.Cond // on mu: unused has a segment, or the log ends
 	moving  sync.Cond // on mu: there is a victim, its chunk was taken or it is gone, or the log ends
 
+	failing atomic.Bool               // the log has failed, and OnFatal is told so
+	failed  chan struct{}             // closed when OnFatal has been told
 	stopped atomic.Pointer[stopCause] // why nothing works any more; nil while it does
 	disk    atomic.Int64              // length of all segment files
 	files   atomic.Int64              // their number
@@ -88,7 +90,7 @@ func Open(cfg Config) (*Log, error) {
 }
 
 func newLog(cfg Config) *Log {
-	l := &Log{cfg: cfg, groups: make(map[uint32]*Group), cache: newCache(cfg.CacheBytes)}
+	l := &Log{cfg: cfg, groups: make(map[uint32]*Group), cache: newCache(cfg.CacheBytes), failed: make(chan struct{})}
 	l.fill, l.spare = &l.batches[0], &l.batches[1]
 	l.fill.ticket = 1
 	for _, c := range l.conds() {
@@ -185,17 +187,24 @@ func (l *Log) Close() error {
 	return closed
 }
 
-// fail ends the log for good. Only the first cause counts.
+// fail ends the log for good. Only the first cause counts. OnFatal is told before anyone can see the failure: raft panics
+// over some errors of a log, and the process must get to end with a reason before that. Until then calls go on to wait.
 func (l *Log) fail(cause error) {
-	err := fmt.Errorf("%w: %w", ErrFailed, cause)
-	l.mu.Lock()
-	first := l.stopped.CompareAndSwap(nil, &stopCause{err})
-	l.wakeLocked()
-	l.mu.Unlock()
-	if first {
-		l.cfg.Logger.Error("the log has failed: the process must end", "dir", l.cfg.Dir, "error", err)
-		l.cfg.OnFatal(err)
+	if !l.failing.CompareAndSwap(false, true) {
+		<-l.failed
+		return
 	}
+	defer close(l.failed)
+	if l.err() != nil {
+		return // closed
+	}
+	err := fmt.Errorf("%w: %w", ErrFailed, cause)
+	l.cfg.Logger.Error("the log has failed: the process must end", "dir", l.cfg.Dir, "error", err)
+	l.cfg.OnFatal(err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped.CompareAndSwap(nil, &stopCause{err})
+	l.wakeLocked()
 }
 
 // err is why calls are refused, or nil.
