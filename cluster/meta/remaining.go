@@ -56,6 +56,9 @@ type Remains struct {
 	Steps []Due
 	// Unseen holds the shards that the view says nothing of.
 	Unseen []uint32
+	// Lost holds replicas that should be there, were once, and are not: somebody's late step took them out after their change was aborted. Their
+	// raft ids are used up. The next plan gives each a new number; these are the plans to make when no other is under way.
+	Lost []Want
 }
 
 // Remaining returns what is left to do, from what the groups really are: it does not matter who did what so far, and how often. With a change
@@ -122,14 +125,15 @@ func (p *planner) remaining() Remains {
 			r.Unseen = append(r.Unseen, shard.ID)
 			continue
 		}
+		r.Lost = append(r.Lost, p.lost(g, shard)...)
 		steps := p.group(g.clone(), shard)
 		if shard.ID != 0 {
 			moves = append(moves, steps...)
 			continue
 		}
-		cut := slices.IndexFunc(steps, func(d Due) bool { return sheds(d.Step.Kind) })
-		if cut < 0 {
-			cut = len(steps)
+		cut := len(steps)
+		for cut > 0 && sheds(steps[cut-1].Step.Kind) {
+			cut--
 		}
 		metaFirst, metaLast = steps[:cut], steps[cut:]
 	}
@@ -183,17 +187,15 @@ func (p *planner) group(g *Group, want *Shard) []Due {
 
 // next returns the next step of a group. It looks at nothing but the members, their progress and the leader, so it cannot depend on who did
 // the steps before it. The order: what is in the way goes, what is missing comes, all that should vote catch up before the first gets its
-// vote (rule R22: from one voter to three at once), and only then anybody loses one.
+// vote (rule R22: from one voter to three at once), and only then anybody goes or loses a vote.
 func (p *planner) next(g *Group, want *Shard) (Step, bool) {
 	for _, m := range g.Members {
-		other := want.On(m.Node)
-		if want.has(m.Node, m.Number) || m.Role == Voter && other == nil {
-			continue
+		if r := want.On(m.Node); r != nil && r.Number != m.Number && p.fresh(want.ID, *r) {
+			return p.shed(g, want, m), true
 		}
-		return p.shed(g, want, m), true
 	}
 	for _, r := range want.Replicas {
-		if g.on(r.Node) == nil {
+		if g.on(r.Node) == nil && p.fresh(want.ID, r) {
 			return Step{Kind: AddLearner, Node: r.Node, Number: r.Number}, true
 		}
 	}
@@ -201,7 +203,7 @@ func (p *planner) next(g *Group, want *Shard) (Step, bool) {
 	for _, r := range want.Replicas {
 		m := g.on(r.Node)
 		switch {
-		case m.Role == Voter:
+		case m == nil || m.Role == Voter || m.Number != r.Number:
 		case !m.CaughtUp && (r.Role == Voter || p.fresh(want.ID, r)):
 			return Step{Kind: CatchUp, Node: r.Node, Number: r.Number}, true
 		case r.Role == Voter && promote == nil:
@@ -217,27 +219,40 @@ func (p *planner) next(g *Group, want *Shard) (Step, bool) {
 	return Step{}, false
 }
 
-// fresh reports whether a replica came with the change that is under way.
+// lost returns the replicas that are not in their group and did not come with the change that is under way.
+func (p *planner) lost(g *Group, want *Shard) []Want {
+	var lost []Want
+	for _, r := range want.Replicas {
+		if m := g.on(r.Node); (m == nil || m.Number != r.Number) && !p.fresh(want.ID, r) {
+			lost = append(lost, Want{Kind: Rebuilding, Node: r.Node, Shard: want.ID})
+		}
+	}
+	return lost
+}
+
+// fresh reports whether a replica came with the change that is under way. No other is added to a group: its raft id was used before.
 func (p *planner) fresh(shard uint32, r Replica) bool {
 	return p.change != nil && !p.change.Before[shard].has(r.Node, r.Number)
 }
 
-// surplus returns a voter that should not be one: nodes that do not answer first, the leader last.
+// surplus returns a member that should not be one, or a voter that should not vote: learners first, then nodes that do not answer, the leader
+// last.
 func (p *planner) surplus(g *Group, want *Shard) *GroupMember {
 	var best *GroupMember
 	cost := func(m *GroupMember) int {
 		switch {
+		case m.Role == Learner:
+			return 0
 		case m.Node == g.Leader:
-			return 2
+			return 3
 		case p.view.reaches(m.Node):
-			return 1
+			return 2
 		}
-		return 0
+		return 1
 	}
 	for i := range g.Members {
 		m := &g.Members[i]
-		r := want.On(m.Node)
-		if m.Role != Voter || r != nil && r.Number == m.Number && r.Role == Voter {
+		if want.has(m.Node, m.Number) && (m.Role == Learner || want.On(m.Node).Role == Voter) {
 			continue
 		}
 		if best == nil || cost(m) < cost(best) || cost(m) == cost(best) && m.Node < best.Node {

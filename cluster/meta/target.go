@@ -102,7 +102,7 @@ func (c *Cluster) rebuilt(w Want) ([]Shard, Outcome) {
 	return shards, Outcome{Code: OK}
 }
 
-// on returns the shard with replicas on the nodes: those that are there already keep their numbers, the others are numbered from next. Votes
+// on returns the shard with replicas on the nodes: those that are in the group keep their numbers, the others are numbered from next. Votes
 // stay where they are, but for nodes that do not answer when others can have them.
 func (s *Shard) on(v *View, nodes []string, most int, next *uint64) Shard {
 	present := s.Nodes(Voter)
@@ -114,7 +114,7 @@ func (s *Shard) on(v *View, nodes []string, most int, next *uint64) Shard {
 		if slices.Contains(voters, node) {
 			r.Role = Voter
 		}
-		if was := s.On(node); was != nil {
+		if was := s.On(node); was != nil && v.follows(s.ID, was) {
 			r.Number = was.Number
 		} else {
 			r.Number = *next

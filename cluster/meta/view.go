@@ -45,6 +45,16 @@ func (v *View) answering(nodes []string) []string {
 	return slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return !v.reaches(n) })
 }
 
+// follows reports whether a replica is in its group, as far as anybody knows.
+func (v *View) follows(shard uint32, r *Replica) bool {
+	g := v.group(shard)
+	if g == nil {
+		return true
+	}
+	m := g.on(r.Node)
+	return m != nil && m.Number == r.Number
+}
+
 // on returns the member on a node, nil for none.
 func (g *Group) on(node string) *GroupMember {
 	for i := range g.Members {
