@@ -83,35 +83,43 @@ func (c *heldConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// heldMembers are three members of a group; hold lets the answers to one of them lie.
+func heldMembers(t *testing.T) (all []*member, hold func(m *member, to bool)) {
+	n, held := newMemNet(), make(map[string]*bool)
+	var mu sync.Mutex
+	cond := sync.NewCond(&mu)
+	var members raft.Configuration
+	for _, name := range []string{"a", "b", "c"} {
+		held[name] = new(bool)
+		all = append(all, startMember(t, n, name, newMemLog(), newMemFS(), func(c *Config) {
+			c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
+				conn, err := n.dial(address, timeout)
+				if err != nil {
+					return nil, err
+				}
+				h := &heldConn{Conn: conn, mu: &mu, cond: cond, held: held[name]}
+				go h.pump()
+				return h, nil
+			}
+		}))
+		members.Servers = append(members.Servers, raft.Server{ID: replicaID(name, firstReplica), Address: raft.ServerAddress(name)})
+	}
+	if err := all[0].raft.BootstrapCluster(members).Error(); err != nil {
+		t.Fatal(err)
+	}
+	return all, func(m *member, to bool) {
+		mu.Lock()
+		*held[m.name] = to
+		cond.Broadcast()
+		mu.Unlock()
+	}
+}
+
 // Answers of both followers are under way, then the followers are gone, then the question is asked. Raft's own check takes the old answers for new
 // ones and says "leader"; ours does not.
 func TestAnswersUnderWayDoNotConfirmLeadership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, held := newMemNet(), make(map[string]*bool)
-		var mu sync.Mutex
-		cond := sync.NewCond(&mu)
-		start := func(name string) *member {
-			held[name] = new(bool)
-			return startMember(t, n, name, newMemLog(), newMemFS(), func(c *Config) {
-				c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
-					conn, err := n.dial(address, timeout)
-					if err != nil {
-						return nil, err
-					}
-					h := &heldConn{Conn: conn, mu: &mu, cond: cond, held: held[name]}
-					go h.pump()
-					return h, nil
-				}
-			})
-		}
-		all := []*member{start("a"), start("b"), start("c")}
-		var members raft.Configuration
-		for _, m := range all {
-			members.Servers = append(members.Servers, raft.Server{ID: replicaID(m.name, firstReplica), Address: raft.ServerAddress(m.name)})
-		}
-		if err := all[0].raft.BootstrapCluster(members).Error(); err != nil {
-			t.Fatal(err)
-		}
+		all, hold := heldMembers(t)
 		leader := leaderOf(t, all...)
 		var followers []raft.ServerID
 		for _, m := range all {
@@ -130,13 +138,7 @@ func TestAnswersUnderWayDoNotConfirmLeadership(t *testing.T) {
 		fresh := leader.trans.contacts.mark()
 		eventually(t, "both answer something new", func() bool { return confirmed(fresh) == 2 })
 
-		setHeld := func(to bool) {
-			mu.Lock()
-			*held[leader.name] = to
-			cond.Broadcast()
-			mu.Unlock()
-		}
-		setHeld(true)
+		hold(leader, true)
 		pass(120 * time.Millisecond) // A heartbeat each is sent and answered, and the answers lie.
 		for _, m := range all {
 			if m != leader {
@@ -146,7 +148,7 @@ func TestAnswersUnderWayDoNotConfirmLeadership(t *testing.T) {
 		question := leader.trans.contacts.mark()
 		theirs := leader.raft.VerifyLeader()
 		synctest.Wait()
-		setHeld(false)
+		hold(leader, false)
 		if err := theirs.Error(); err != nil {
 			t.Errorf("vacuous: raft's own check was not fooled: %v", err)
 		}

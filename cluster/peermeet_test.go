@@ -95,6 +95,30 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// goodAndBad are certificates of node a, of a stranger and an expired one of that name, and of node b.
+func goodAndBad(t *testing.T) (ids []*peercert.Identity) {
+	t.Helper()
+	dir := t.TempDir()
+	for i, r := range []peercert.Request{
+		{Dir: dir, Nodes: []string{"a"}, Days: 2}, {Dir: t.TempDir(), Nodes: []string{"a"}, Days: 1},
+		{Dir: dir, Nodes: []string{"a"}, Days: 1, Now: time.Now().Add(-25 * time.Hour)}, {Dir: dir, Nodes: []string{"b"}, Days: 2},
+	} {
+		if cert, key := peercert.Paths(dir, "a"); i == 2 { // The first is loaded, its files make room for the third.
+			_, _ = os.Remove(cert), os.Remove(key)
+		}
+		made, err := peercert.Make(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := peercert.Load(made.Nodes[0].Node, made.Nodes[0].Cert, made.Nodes[0].Key, made.CA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // Who meets whom: what the dialer is told, and what the port counts and writes down.
 func TestWhoIsLetInWithCertificates(t *testing.T) {
 	type end struct {
@@ -127,26 +151,7 @@ func TestWhoIsLetInWithCertificates(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				dir := t.TempDir()
-				var ids []*peercert.Identity
-				for _, r := range []peercert.Request{
-					{Dir: dir, Nodes: []string{"a"}, Days: 2}, {Dir: t.TempDir(), Nodes: []string{"a"}, Days: 1},
-					{Dir: dir, Nodes: []string{"a"}, Days: 1}, {Dir: dir, Nodes: []string{"b"}, Days: 2},
-				} {
-					if cert, key := peercert.Paths(dir, "a"); len(ids) == 2 { // The third is the first one's successor, and too old.
-						r.Now = time.Now().Add(-25 * time.Hour)
-						_, _ = os.Remove(cert), os.Remove(key)
-					}
-					made, err := peercert.Make(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					id, err := peercert.Load(made.Nodes[0].Node, made.Nodes[0].Cert, made.Nodes[0].Key, made.CA)
-					if err != nil {
-						t.Fatal(err)
-					}
-					ids = append(ids, id)
-				}
+				ids := goodAndBad(t)
 				n, log := newMemNet(), &lines{}
 				b := testPort(t, n, "b", func(c *Config) { c.Identity, c.Logger = ids[3], slog.New(slog.NewTextHandler(log, nil)) })
 				to := testStream(t, b, 1)

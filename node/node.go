@@ -19,6 +19,7 @@ import (
 	"holdfast/api/audit"
 	"holdfast/api/tracing"
 	"holdfast/cluster"
+	"holdfast/cluster/peercert"
 	"holdfast/cluster/placement"
 	"holdfast/stock"
 	"holdfast/storage"
@@ -43,10 +44,12 @@ type Node struct {
 	// keys and certificate are nil without; both are read again by the server.
 	keys        *access.Keys
 	certificate *access.Certificate
-	audit       *audit.Log
-	tracing     *tracing.Exporter // nil when nobody wants spans
-	server      *api.Server
-	served      chan error
+	// identity is this node's certificate for others; nil without.
+	identity *peercert.Identity
+	audit    *audit.Log
+	tracing  *tracing.Exporter // nil when nobody wants spans
+	server   *api.Server
+	served   chan error
 
 	draining atomic.Bool
 	fatal    chan error
@@ -152,6 +155,7 @@ func (n *Node) openShards() (err error) {
 	n.listeners.peer = nil // the cluster closes it, also when it fails
 	n.cluster, err = cluster.Open(cluster.Config{
 		NodeID: n.cfg.NodeID, ClusterID: n.clusterID, Dir: filepath.Join(n.cfg.DataDir, "snapshots"), Shards: n.id.Shards, Listener: peer,
+		Identity:   n.identity,
 		Groups:     func(id uint32) cluster.GroupLog { return n.log.Group(id) },
 		NewMachine: n.newMachine, OnFault: n.shardFault, Logger: n.cfg.Logger, Registerer: n.registry,
 		Timing: cluster.Timing{SnapshotAge: n.cfg.SnapshotAge}, Bounds: cluster.Bounds{SnapshotBytes: n.cfg.SnapshotBytes},

@@ -10,10 +10,13 @@ import (
 // accessFlags makes the flags that say who may call. No key is ever a flag's value: arguments can be read by everybody on a machine.
 func accessFlags(cmd *cobra.Command, c *node.Config) {
 	f := cmd.Flags()
-	f.BoolVar(&c.Insecure, "insecure", c.Insecure, "allow listeners that others can reach without both TLS and API keys")
+	f.BoolVar(&c.Insecure, "insecure", c.Insecure, "allow listeners that others can reach without both TLS and API keys, or peer certificates")
 	f.StringVar(&c.Access.APIKeys, "api-keys", "", "YAML file of the API keys that may call; read again on SIGHUP")
 	f.StringVar(&c.Access.TLSCert, "tls-cert", "", "PEM file of the certificate of both listeners; read again on SIGHUP")
 	f.StringVar(&c.Access.TLSKey, "tls-key", "", "PEM file of its private key")
+	f.StringVar(&c.Access.PeerCert, "peer-cert", "", "PEM file of this node's certificate for other nodes; read again on SIGHUP")
+	f.StringVar(&c.Access.PeerKey, "peer-key", "", "PEM file of its private key")
+	f.StringVar(&c.Access.PeerCA, "peer-ca", "", "PEM file of the authorities that other nodes' certificates must be signed by")
 	f.StringVar(&c.Access.AuditLog, "audit-log", "", "file of the audit log (default: audit.log in the data directory)")
 	f.Int64Var(&c.Access.AuditFileBytes, "audit-file-bytes", audit.DefaultFileBytes, "bytes of one file of the audit log")
 	f.IntVar(&c.Access.AuditFiles, "audit-files", audit.DefaultFiles, "files of the audit log, the current one counted")

@@ -91,7 +91,7 @@ func TestEnvironment(t *testing.T) {
 		"flag over variable":    {[]string{"HOLDFAST_OUTPUT=json"}, []string{"version", "-o", "table"}, ExitOK, "VERSION"},
 		"another command's":     {[]string{"HOLDFAST_NODE_ID=n7", "HOLDFAST_ADDR=x"}, []string{"version"}, ExitOK, "VERSION"},
 		"not ours":              {[]string{"HOLDFASTER=1", "PATH=/bin"}, []string{"version"}, ExitOK, "VERSION"},
-		"unknown":               {[]string{"HOLDFAST_NODE=n7"}, []string{"version"}, ExitUsage, "HOLDFAST_NODE: no command has a flag --node"},
+		"unknown":               {[]string{"HOLDFAST_NODEID=n7"}, []string{"version"}, ExitUsage, "HOLDFAST_NODEID: no command has a flag --nodeid"},
 		"wrong case":            {[]string{"HOLDFAST_node_id=n7"}, []string{"version"}, ExitUsage, "HOLDFAST_node_id"},
 		"no help by variable":   {[]string{"HOLDFAST_HELP=true"}, []string{"version"}, ExitUsage, "HOLDFAST_HELP"},
 		"a value that is none":  {[]string{"HOLDFAST_SHARDS=many"}, []string{"serve"}, ExitUsage, `HOLDFAST_SHARDS: "many": a whole number is wanted`},

@@ -22,6 +22,7 @@
 //	outcome.go       what became of a key, and fencing it
 //	sku.go           creating and showing SKUs
 //	sku_change.go    changing them
+//	cluster.go       certificates for nodes
 //	wal.go           the log, offline: whether it is sound
 //	wal_inspect.go   what it holds
 //	demo.go          the sale with its proof

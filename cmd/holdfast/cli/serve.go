@@ -28,7 +28,7 @@ func (a *app) serveCommand() *cobra.Command {
   holdfast serve --config /etc/holdfast/holdfast.yaml
   holdfast serve --data-dir /var/lib/holdfast --http 127.0.0.1:9080 --log-format json`,
 		Long: "Run a node. When it can serve it prints one line of JSON with its addresses; everything else goes to standard error. SIGTERM and SIGINT\n" +
-			"drain it; a second one ends it at once. SIGHUP reads the files of keys and certificate again; other settings take a restart. The same\n" +
+			"drain it; a second one ends it at once. SIGHUP reads the files of keys and certificates again; other settings take a restart. The same\n" +
 			"command line starts it again. A flag beats its variable (HOLDFAST_NODE_ID of --node-id), which beats the file of --config.\n" +
 			"Exit code 1: a port or the data directory cannot be used; 2: flags, environment or file of settings; 4: the log or a snapshot is corrupt,\n" +
 			"or the disk failed or stalled.",
