@@ -25,6 +25,18 @@ func (p *planner) closing(more bool) []Due {
 	return steps
 }
 
+// leaders returns who should lead the data shards once their replicas are where they should be.
+func (p *planner) leaders() map[uint32]string {
+	table, present := make(placement.Table), make(map[uint32]string)
+	for i := range p.cluster.Shards {
+		shard := &p.cluster.Shards[i]
+		if g := p.view.group(shard.ID); g != nil && shard.ID != 0 {
+			table[shard.ID], present[shard.ID] = p.view.answering(shard.Nodes(Voter)), g.Leader
+		}
+	}
+	return placement.Leaders(table, present)
+}
+
 // spread returns the transfers that make the numbers of led data shards as even as the voters that answer allow. A transfer that was reported
 // failed is given up: evenness is not worth a change that never ends.
 func (p *planner) spread() []Due {

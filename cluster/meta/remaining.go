@@ -65,6 +65,7 @@ type Remains struct {
 // under way that includes the spreading of leadership, and at last to forget a leaving node.
 func Remaining(c *Cluster, v View) Remains {
 	p := planner{cluster: c, view: &v, change: c.UnderWay()}
+	p.heirs = p.leaders()
 	return p.remaining()
 }
 
@@ -111,6 +112,8 @@ type planner struct {
 	cluster *Cluster
 	view    *View
 	change  *Change // nil when none is under way
+	// heirs holds who should lead each data shard once all is done, so that leadership moves once and not twice.
+	heirs map[uint32]string
 	// final holds the groups as they will be.
 	final []*Group
 }
@@ -292,7 +295,7 @@ func (p *planner) heir(g *Group, want *Shard, not string) *GroupMember {
 			answer = append(answer, m.Node)
 		}
 	}
-	chosen := placement.Voters(g.Shard, voters, 1, answer, stay)
+	chosen := placement.Voters(g.Shard, voters, 1, []string{p.heirs[g.Shard]}, answer, stay)
 	if len(chosen) == 0 {
 		return nil
 	}

@@ -189,11 +189,28 @@ func (w *world) check(g *fakeGroup, s Step, after *Group, fresh bool) {
 			}
 		}
 	}
+	if fresh {
+		w.checkMeta(g, s)
+	}
 	if s.Kind == Remove {
 		g.gone[id] = true
 	}
 	if after.voters() == 0 {
 		w.t.Fatalf("%v leaves no voter", s)
+	}
+}
+
+// checkMeta holds that a node follows the meta group for as long as it has a replica of another.
+func (w *world) checkMeta(g *fakeGroup, s Step) {
+	follows := w.groups[0].on(s.Node)
+	if s.Kind == AddLearner && g.Shard != 0 && (follows == nil || !follows.CaughtUp) {
+		w.t.Fatalf("%v, which does not follow the meta group: %+v", s, w.groups[0].Members)
+	}
+	wanted := w.state.cluster.Shards[0].On(s.Node) != nil
+	for _, other := range w.groups[1:] {
+		if s.Kind == Remove && g.Shard == 0 && !wanted && other.on(s.Node) != nil {
+			w.t.Fatalf("%v, which has a replica of shard %d", s, other.Shard)
+		}
 	}
 }
 
