@@ -5,6 +5,7 @@
 //   - Propose tells its outcome exactly once: committed, not executed, or unknown. Never "committed" for an entry the machine did not get.
 //   - A snapshot counts only when it is durable; on start the newest is taken or the node refuses to start (rule R23).
 //   - A machine that fails takes its replica out of the group; the replica is rebuilt, and stays down when the same entry fails twice (rule R17).
+//   - A log that fails ends the replica, not the process: raft's own goroutine ends instead of panicking (raftlog.go).
 //   - Nothing that reaches the peer port from outside the cluster reaches raft or a handler. With certificates that holds against anybody; without,
 //     against mistakes.
 //   - A request to another node ends as done, certainly not executed, or unknown, and nothing in between.
@@ -13,7 +14,8 @@
 //
 // Map of the files: cluster.go (Open, Close), config.go, route.go (partition to shard to leader), shard.go (Propose and what may be asked),
 // supervise.go (faults and rebuilds), replica.go (one life of a shard's copy), watch.go (leadership), fsm.go (raft to Machine), machine.go (the
-// contract), outcome.go (what Apply's answer means), raftconfig.go, reconcile.go (log against snapshot, bootstrap), snapshotter.go (when),
+// contract), outcome.go (what Apply's answer means), raftconfig.go, raftlog.go (the log as raft gets it), reconcile.go (log against
+// snapshot, bootstrap), snapshotter.go (when),
 // snapstore.go, snapsink.go, snapfile.go (how, format), fs.go (the file system under them), peer.go (the peer port), peermeet.go, handshake.go (who is
 // there), peerdrop.go (who was turned away), stream.go (one kind of traffic), transport.go (raft over it), contact.go (who answered raft), latesnap.go,
 // peers.go (requests beside raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, metrics.go, errors.go.

@@ -95,7 +95,8 @@ func (r *replica) start(logger *raftLogger) error {
 		given: func() uint64 { return max(r.fsm.given.Load(), r.store.index()) }, log: r.log,
 		dropped: func(uint64) { r.shard.metrics.lateSnapshots.Inc() },
 	}
-	group, err := raft.NewRaft(raftConfig(r.cfg, self.ID, logger, r.notify), r.fsm, r.log, r.log, r.store, r.transport)
+	log := raftLog{GroupLog: r.log, failed: func(err error) { r.shard.fail(0, 0, err) }}
+	group, err := startRaft(raftConfig(r.cfg, self.ID, logger, r.notify), r.fsm, log, r.store, r.transport)
 	if r.fsm.restoreErr != nil {
 		err = r.fsm.restoreErr // Raft only says that it could not load any snapshot.
 	}
