@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -19,6 +20,7 @@ import (
 // a disk that reorders them leave holes that look like damage.
 func (l *Log) commitLoop() {
 	defer l.drain()
+	var next yielder
 	for {
 		b := l.take()
 		if b == nil {
@@ -31,6 +33,28 @@ func (l *Log) commitLoop() {
 		if !l.publish(b) {
 			return
 		}
+		next.yield(b)
+	}
+}
+
+const (
+	maxYield   = 100 * time.Microsecond
+	yieldAgain = 256 // batches
+)
+
+// yielder lets those who were just woken append before the next batch is taken: else the first of them has an fsync for
+// itself, for which all the others wait, again and again. Where the processors are busy with something else yielding
+// takes long; then it is left out for some batches.
+type yielder struct{ pause int }
+
+func (y *yielder) yield(b *batch) {
+	if y.pause = max(0, y.pause-1); y.pause > 0 || b.groups < 2 {
+		return
+	}
+	start := time.Now()
+	runtime.Gosched()
+	if time.Since(start) > maxYield {
+		y.pause = yieldAgain
 	}
 }
 
