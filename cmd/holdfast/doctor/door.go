@@ -70,7 +70,8 @@ func judgeGuard(c *node.Config, f *facts) Check {
 	const name = "settings"
 	switch {
 	case errors.Is(f.guard, api.ErrNotLoopback) && strings.Contains(f.guard.Error(), "--peer"):
-		return fail(name, "--peer 127.0.0.1:8082; or --insecure, when the network guards it", "%v", f.guard)
+		return fail(name, "--peer-cert FILE --peer-key FILE --peer-ca FILE (holdfast cluster certs makes them); --peer 127.0.0.1:8082; or --insecure, "+
+			"when the network guards it", "%v", f.guard)
 	case errors.Is(f.guard, api.ErrNotLoopback):
 		return fail(name, "--api-keys FILE --tls-cert FILE --tls-key FILE; or --insecure, behind a proxy that does both", "%v", f.guard)
 	case f.guard != nil:
