@@ -14,7 +14,7 @@ func (w *world) settle() int {
 	for looks := 1; ; looks++ {
 		w.heal()
 		v := w.view()
-		d.cluster, d.pulse = w.state.Cluster(), w.pulse
+		d.cluster, d.pulse, d.moved = w.state.Cluster(), w.pulse, w.moved
 		d.left = Remaining(d.cluster, v)
 		d.todo = d.left.Next()
 		if d.cluster.UnderWay() == nil && d.left.Done() {
@@ -31,12 +31,16 @@ func (w *world) settle() int {
 			w.finish(d.cluster.UnderWay().ID)
 			continue
 		}
+		if looks%60 == 0 && len(d.left.Lost) > 0 && w.abort() {
+			driven.stuck++ // the change needs what a late step took out
+			continue
+		}
 		before := len(d.left.Steps)
 		for _, due := range d.todo {
 			if due.Step.Kind == Forget {
 				continue
 			}
-			if err := w.do(due, true); err != nil {
+			if err := w.do(due, d.pulse, d.moved); err != nil {
 				w.t.Fatalf("undisturbed: %v: %v", due.Step, err)
 			}
 		}
@@ -129,6 +133,7 @@ var driven = struct {
 	lost, restarts int
 	refused        int
 	aborted        int
+	stuck          int
 	replaced       int // replicas that a late step took out
 }{kinds: map[StepKind]int{}}
 

@@ -57,7 +57,8 @@ type Remains struct {
 	// Unseen holds the shards that the view says nothing of.
 	Unseen []uint32
 	// Lost holds replicas that should be there, were once, and are not: somebody's late step took them out after their change was aborted. Their
-	// raft ids are used up. The next plan gives each a new number; these are the plans to make when no other is under way.
+	// raft ids are used up. The next plan gives each a new number; these are the plans to make when no other is under way. A change that cannot go
+	// on without one of them has to be aborted.
 	Lost []Want
 }
 

@@ -24,9 +24,6 @@ type Want struct {
 
 // target returns where the replicas should be after a change.
 func (c *Cluster) target(v *View, w Want) ([]Shard, Outcome) {
-	if w.Kind == Rebuilding {
-		return c.rebuilt(w)
-	}
 	var nodes []string
 	for i := range c.Nodes {
 		if n := &c.Nodes[i]; stays(v, n, w) {
@@ -35,6 +32,9 @@ func (c *Cluster) target(v *View, w Want) ([]Shard, Outcome) {
 	}
 	if len(nodes) == 0 {
 		return nil, refuseWith(LastVoter, Detail{Shard: 0})
+	}
+	if w.Kind == Rebuilding {
+		return c.rebuilt(v, nodes, w)
 	}
 	table, ok := c.placed(v, nodes)
 	if !ok {
@@ -58,7 +58,7 @@ func stays(v *View, n *Node, w Want) bool {
 	case n.State == Leaving || w.Kind == RemovingNode && n.ID == w.Node:
 		return false
 	case n.State == Joining:
-		return n.ID == w.Node || v.reaches(n.ID)
+		return w.Kind != Rebuilding && (n.ID == w.Node || v.reaches(n.ID))
 	}
 	return true
 }
@@ -92,14 +92,30 @@ func (c *Cluster) firstSilent(v *View, nodes []string) string {
 	return ""
 }
 
-// rebuilt returns the shards with a new replica in the place of one.
-func (c *Cluster) rebuilt(w Want) ([]Shard, Outcome) {
-	shards := cloneShards(c.Shards)
-	if uint64(w.Shard) >= uint64(len(shards)) || shards[w.Shard].On(w.Node) == nil {
+// rebuilt returns the shards with a new replica in the place of one, and every node in the meta group.
+func (c *Cluster) rebuilt(v *View, nodes []string, w Want) ([]Shard, Outcome) {
+	if uint64(w.Shard) >= uint64(len(c.Shards)) || c.Shards[w.Shard].On(w.Node) == nil {
 		return nil, refuseWith(UnknownShard, Detail{Shard: w.Shard, Node: w.Node})
 	}
-	shards[w.Shard].On(w.Node).Number = c.NextReplica
+	next := c.NextReplica
+	shards := cloneShards(c.Shards)
+	shards[0] = c.Shards[0].on(v, nodes, MetaVoters, &next)
+	shards[w.Shard].On(w.Node).Number = next
+	renumber(shards, c.NextReplica)
 	return shards, Outcome{Code: OK}
+}
+
+// renumber numbers the new replicas, which are those from next on, in their order.
+func renumber(shards []Shard, next uint64) {
+	from := next
+	for i := range shards {
+		for j := range shards[i].Replicas {
+			if r := &shards[i].Replicas[j]; r.Number >= from {
+				r.Number = next
+				next++
+			}
+		}
+	}
 }
 
 // on returns the shard with replicas on the nodes: those that are in the group keep their numbers, the others are numbered from next. Votes

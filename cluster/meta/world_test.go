@@ -18,6 +18,7 @@ type world struct {
 	groups []*fakeGroup
 	up     map[string]bool
 	pulse  int // counts deaths, births, elections and commands
+	moved  int // counts changes of members
 	keys   int
 	steps  map[StepKind]int
 	lost   int // changes of members that raft refused, by prevIndex or for want of a leader
@@ -121,7 +122,8 @@ func (w *world) elect(g *fakeGroup) {
 }
 
 // do carries out a step as raft would.
-func (w *world) do(d Due, fresh bool) error {
+func (w *world) do(d Due, pulse, moved int) error {
+	fresh := pulse == w.pulse // what the driver saw is still so, but for members
 	g := w.groups[d.Step.Shard]
 	if g.Leader == "" || !w.up[g.Leader] || !w.quorum(&g.Group) {
 		w.lost++
@@ -152,6 +154,10 @@ func (w *world) do(d Due, fresh bool) error {
 		return errNoLeader
 	}
 	w.check(g, d.Step, after, fresh)
+	if moved == w.moved && fresh {
+		w.checkMeta(g, d.Step)
+	}
+	w.moved++
 	w.steps[d.Step.Kind]++
 	g.Group = *after
 	g.Index++
@@ -189,9 +195,6 @@ func (w *world) check(g *fakeGroup, s Step, after *Group, fresh bool) {
 			}
 		}
 	}
-	if fresh {
-		w.checkMeta(g, s)
-	}
 	if s.Kind == Remove {
 		g.gone[id] = true
 	}
@@ -220,6 +223,7 @@ type driver struct {
 	left    Remains
 	todo    []Due
 	pulse   int
+	moved   int
 }
 
 func (d *driver) look(w *world) {
@@ -227,7 +231,7 @@ func (d *driver) look(w *world) {
 	if len(v.Groups) > 1 && w.roll(8) == 0 {
 		v.Groups = slices.Delete(v.Groups, 0, 1+w.roll(len(v.Groups)-1)) // some group's replicas did not answer
 	}
-	d.cluster, d.pulse = w.state.Cluster(), w.pulse
+	d.cluster, d.pulse, d.moved = w.state.Cluster(), w.pulse, w.moved
 	d.left = Remaining(d.cluster, v)
 	d.todo = d.left.Next()
 	seen := map[uint32]bool{}
@@ -263,7 +267,7 @@ func (d *driver) act(w *world) {
 	if due.Step.Kind == Forget {
 		return
 	}
-	if err := w.do(due, d.pulse == w.pulse); err != nil && change != nil && w.roll(4) == 0 {
+	if err := w.do(due, d.pulse, d.moved); err != nil && change != nil && w.roll(4) == 0 {
 		w.send(&Report{Change: change.ID, Step: due.Step, State: StepFailed, Reason: err.Error()})
 	}
 }
