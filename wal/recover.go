@@ -46,8 +46,8 @@ func (l *Log) tellProgress(p Progress) {
 	l.cfg.OnProgress(p)
 }
 
-// clean removes what a cut creation left, cuts the torn tail, and syncs what was accepted: it may so far be only in the
-// page cache of a process that was killed, and raft will build on it.
+// clean removes what a cut creation left, cuts the torn tail, and makes durable what was accepted: it may so far be only in
+// the page cache of a process that was killed or met an error, and raft will build on it.
 func (l *Log) clean(d *loaded) error {
 	for _, name := range d.leftover {
 		if err := l.cfg.FS.Remove(filepath.Join(l.cfg.Dir, name)); err != nil {
@@ -66,14 +66,37 @@ func (l *Log) clean(d *loaded) error {
 		l.unused = l.unused[:n-1]
 	}
 	for at := max(0, d.active-1); at <= d.active; at++ {
-		if err := l.cut(d.segments[at], d.scans[at]); err != nil {
+		seg, scan := d.segments[at], d.scans[at]
+		if err := l.cut(seg, scan); err != nil {
 			return err
 		}
-		if err := d.segments[at].file.Sync(); err != nil {
+		if at == d.active || d.scans[d.active].batches == 0 {
+			if err := repeat(seg, scan); err != nil {
+				return err
+			}
+		}
+		if err := seg.file.Sync(); err != nil {
 			return err
 		}
 	}
 	return l.cfg.FS.SyncDir(l.cfg.Dir)
+}
+
+// repeat writes the last whole batch of a segment once more, where it stands. Its fsync may have failed: then the kernel
+// has taken the pages for clean, what is read of them is not on the disk, and no fsync brings it there. All batches
+// before the last one of the log have been fsynced.
+func repeat(seg *segment, scan segmentScan) error {
+	if scan.batches == 0 {
+		return nil
+	}
+	buf := make([]byte, scan.end-scan.last)
+	if n, err := seg.file.ReadAt(buf, int64(scan.last)); n < len(buf) {
+		return fmt.Errorf("read segment %s at offset %d: %w", seg.name, scan.last, noEOF(err))
+	}
+	if _, bad := readBatch(buf, 0, seg.seed, scan.lastBatch); bad != nil {
+		return &CorruptionError{Segment: seg.name, Offset: int64(scan.last + bad.frame), Reason: "the last batch has changed since it was read"}
+	}
+	return writeFull(seg.file, buf, int64(scan.last))
 }
 
 // cut overwrites a torn tail with zeros.

@@ -7,7 +7,8 @@ type segmentScan struct {
 	batches, frames int
 	firstBatch      uint64 // 0: none
 	lastBatch       uint64
-	end             int  // offset after the last whole batch
+	last            int  // offset of the last whole batch
+	end             int  // offset after it
 	sealed          bool // the last batch is a seal
 	dirty           int  // end of the bytes of a torn tail; 0: zeros follow end
 	torn            []Loss
@@ -66,7 +67,7 @@ func (s *segmentScan) took(b batchSpan) {
 	}
 	s.batches++
 	s.frames += b.frames + 1
-	s.lastBatch, s.end, s.sealed = b.seq, b.end, b.role == roleSeal
+	s.lastBatch, s.last, s.end, s.sealed = b.seq, b.start, b.end, b.role == roleSeal
 }
 
 // visitError says at which frame a visitor found something that cannot be.

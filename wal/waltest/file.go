@@ -105,13 +105,18 @@ func (f *file) Size() (int64, error) {
 
 // Sync implements wal.File.
 func (f *file) Sync() error {
-	if err := f.fs.before(Op{Kind: OpSync, Name: f.name()}); err != nil {
-		return err
+	failed := f.fs.before(Op{Kind: OpSync, Name: f.name()})
+	if failed != nil && !errors.Is(failed, ErrForgotten) {
+		return failed
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	if err := f.errLocked("sync"); err != nil {
 		return err
+	}
+	if failed != nil {
+		f.node.writes = nil
+		return failed
 	}
 	for _, w := range f.node.writes {
 		f.node.synced = w.do(f.node.synced)

@@ -33,6 +33,10 @@ const (
 // ErrShort, returned by a hook for a write, lets the first half of it through: the write then says so and returns no error.
 var ErrShort = errors.New("waltest: short write")
 
+// ErrForgotten, returned by a hook for a sync, is the sync's error as on a kernel that then takes the pages for clean:
+// what was written is still read, no later sync brings it to the disk, and a crash may take it.
+var ErrForgotten = errors.New("waltest: sync failed, written pages are forgotten")
+
 // Op is one operation, before it is done.
 type Op struct {
 	Kind   OpKind
