@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -111,4 +112,41 @@ func failWithCallers(t *testing.T, at waltest.OpKind, hang bool) {
 	if err := l.Close(); !errors.Is(err, wal.ErrFailed) || len(told) != 0 {
 		t.Errorf("Close: %v; OnFatal was told %d times more", err, len(told))
 	}
+}
+
+// TestAHangingReadEndsTheLog hangs what a reader waits for, several at once: raft would wait with it for ever.
+func TestAHangingReadEndsTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := waltest.NewFS()
+		cfg := small(fs)
+		cfg.CacheBytes = -1
+		told, hung := make(chan error, 2), make(chan struct{})
+		cfg.OnFatal = func(err error) { told <- err }
+		l := open(t, cfg)
+		must(t, l.Group(1).StoreLogs(entries(1, 1, 3, 0, 100)))
+		fs.SetHook(func(op waltest.Op) error {
+			if op.Kind == waltest.OpRead {
+				<-hung
+			}
+			return nil
+		})
+		start := time.Now()
+		c := &calls{l: l}
+		for range 3 {
+			c.begin(c.kinds()["get"])
+		}
+		if err := <-told; !errors.Is(err, wal.ErrStalled) || time.Since(start) != 3*time.Second {
+			t.Errorf("OnFatal was told %v after %v", err, time.Since(start))
+		}
+		if err := l.Group(1).StoreLog(entry(1, 4, 0, 100)); !errors.Is(err, wal.ErrStalled) {
+			t.Errorf("StoreLog: %v", err)
+		}
+		close(hung)
+		if err := l.Close(); !errors.Is(err, wal.ErrStalled) || len(told) != 0 {
+			t.Errorf("Close: %v; OnFatal was told %d times more", err, len(told))
+		}
+		if err := c.said(); err != nil {
+			t.Errorf("what was read in the end: %v", err)
+		}
+	})
 }

@@ -100,7 +100,7 @@ func (g *Group) GetLog(index uint64, log *raft.Log) error {
 	e.seg.mu.RLock()
 	g.mu.RUnlock()
 	defer e.seg.mu.RUnlock()
-	if err := e.seg.readEntry(e, raw, log); err != nil {
+	if err := g.log.watchGets.do("read", func() error { return e.seg.readEntry(e, raw, log) }); err != nil {
 		if refused := g.log.err(); refused != nil {
 			return refused // closed meanwhile
 		}

@@ -67,6 +67,7 @@ type Log struct {
 
 	watchChores *watchdog // the housekeeper's
 	watchReads  *watchdog // the rewriter's
+	watchGets   watchdogs // the callers' of GetLog
 }
 
 // stopCause is why calls are refused.
@@ -105,6 +106,7 @@ func newLog(cfg Config) *Log {
 	l.watch = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
 	l.watchChores = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
 	l.watchReads = newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit)
+	l.watchGets.one = func() *watchdog { return newWatchdog(cfg.StallWarn, cfg.StallExit, warn, exit) }
 	return l
 }
 
@@ -178,6 +180,7 @@ func (l *Log) Close() error {
 	l.watch.wait()
 	l.watchChores.wait()
 	l.watchReads.wait()
+	l.watchGets.wait()
 	failure := l.err()
 	l.stopped.CompareAndSwap(nil, &stopCause{ErrClosed})
 	closed := l.closeFiles()

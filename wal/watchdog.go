@@ -59,3 +59,55 @@ func (w *watchdog) do(op string, f func() error) error {
 
 // wait returns when no callback runs any more. No operation may be begun after it was called.
 func (w *watchdog) wait() { w.armed.Wait() }
+
+// watchdogs watches operations of which any number may be under way at once.
+type watchdogs struct {
+	one func() *watchdog
+
+	mu     sync.Mutex // guards all below
+	all    []*watchdog
+	free   []*watchdog
+	closed bool
+}
+
+// do runs f, which is the operation op; unwatched after wait, when nothing may be said any more.
+func (w *watchdogs) do(op string, f func() error) error {
+	if d := w.begin(op); d != nil {
+		defer w.end(d)
+	}
+	return f()
+}
+
+func (w *watchdogs) begin(op string) *watchdog {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	if len(w.free) == 0 {
+		d := w.one()
+		w.all, w.free = append(w.all, d), append(w.free, d)
+	}
+	d := w.free[len(w.free)-1]
+	w.free = w.free[:len(w.free)-1]
+	d.begin(op)
+	return d
+}
+
+func (w *watchdogs) end(d *watchdog) {
+	d.end()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.free = append(w.free, d)
+}
+
+// wait returns when no operation that is watched is under way and no callback runs any more.
+func (w *watchdogs) wait() {
+	w.mu.Lock()
+	w.closed = true
+	all := w.all
+	w.mu.Unlock()
+	for _, d := range all {
+		d.wait()
+	}
+}
