@@ -150,3 +150,46 @@ func TestAHangingReadEndsTheLog(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovingWhatIsBeingRemovedWaits removes twice what is there: the second caller finds nothing left to do, but is told
+// so only when the first one's removal is durable.
+func TestRemovingWhatIsBeingRemovedWaits(t *testing.T) {
+	remove := map[string]func(*wal.Group) error{
+		"drop": (*wal.Group).Drop,
+		"all":  func(g *wal.Group) error { return g.DeleteRange(1, 3) },
+		"first": func(g *wal.Group) error {
+			return g.DeleteRange(1, 1)
+		},
+	}
+	for name, f := range remove {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fs := waltest.NewFS()
+				cfg := small(fs)
+				cfg.StallWarn, cfg.StallExit = time.Hour, time.Hour
+				l := open(t, cfg)
+				must(t, l.Group(1).StoreLogs(entries(1, 1, 3, 0, 100)))
+				hung := make(chan struct{})
+				fs.SetHook(func(op waltest.Op) error {
+					if op.Kind == waltest.OpSync && op.Name == firstSegment {
+						<-hung
+					}
+					return nil
+				})
+				done := make(chan error, 3)
+				for range 3 {
+					go func() { done <- f(l.Group(1)) }()
+				}
+				synctest.Wait()
+				if len(done) > 0 {
+					t.Errorf("%d callers were told before anything was durable", len(done))
+				}
+				close(hung)
+				for range 3 {
+					must(t, <-done)
+				}
+				closeLog(t, l)
+			})
+		})
+	}
+}

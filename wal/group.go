@@ -122,7 +122,7 @@ func (g *Group) DeleteRange(low, high uint64) error {
 	}
 	switch {
 	case g.last == 0 || high < g.first || low > g.last || low > high:
-		return nil
+		return g.settledLocked()
 	case low <= g.first && high >= g.last:
 		return g.keepLocked(b, rangeSuffix, 0, 0)
 	case low <= g.first:
@@ -139,10 +139,24 @@ func (g *Group) Drop() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, err := l.beginLocked(frameBytes(rangeBytes))
-	if err != nil || g.last == 0 {
+	if err != nil {
 		return err
 	}
+	if g.last == 0 {
+		return g.settledLocked()
+	}
 	return g.keepLocked(b, rangeDrop, 0, 0)
+}
+
+// settledLocked returns when all that the group waits for is durable: what somebody else removes a moment before is not
+// gone yet.
+func (g *Group) settledLocked() error {
+	for i := range g.log.batches {
+		if b := &g.log.batches[i]; b.ticket == g.inBatch && b.ticket > g.log.durable {
+			return g.log.awaitLocked(b)
+		}
+	}
+	return nil
 }
 
 // keepLocked adds the frame after which the live entries are first..last, and waits for it.
