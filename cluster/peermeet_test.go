@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"holdfast/cluster/peercert"
 )
 
@@ -369,5 +371,49 @@ func TestAnExpiredCertificateIsToldOverSockets(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "of node a expired on") {
 		t.Errorf("%s", log)
+	}
+}
+
+// Three real replicas over loopback sockets with certificates. The third has, for the others, the address of the second: nothing that is meant for
+// it may reach the second, whose vote would count twice.
+func TestReplicasOverTLSReachOnlyWhomTheyMean(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	ids, _ := identities(t, names...)
+	var all []*member
+	var members raft.Configuration
+	n := newMemNet()
+	for i, name := range names {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, startMember(t, n, name, newMemLog(), newMemFS(), func(c *Config) { c.Listener, c.Dial, c.Identity = listener, nil, ids[i] }))
+		address := listener.Addr().String()
+		if name == "c" {
+			address = string(members.Servers[1].Address)
+		}
+		members.Servers = append(members.Servers, raft.Server{ID: replicaID(name, firstReplica), Address: raft.ServerAddress(address)})
+	}
+	// Raft wants addresses that differ.
+	members.Servers[2].Address = raft.ServerAddress(strings.Replace(string(members.Servers[2].Address), "127.0.0.1", "localhost", 1))
+	if err := all[0].raft.BootstrapCluster(members).Error(); err != nil {
+		t.Fatal(err)
+	}
+	leader := leaderOf(t, all...)
+	for i := range 50 {
+		future := leader.raft.Apply([]byte{byte(i)}, time.Second)
+		if err := outcomeOf(future.Error(), future.Response()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range all[:2] {
+		eventually(t, m.name+" has all", func() bool { return len(m.machine.applied()) == 50 })
+	}
+	contacts := leader.trans.contacts
+	if contacts.since(0, leader.raft.CurrentTerm(), "c#1") || len(all[2].machine.applied()) != 0 {
+		t.Error("somebody answers as the third")
+	}
+	for _, m := range all {
+		m.stop(t)
 	}
 }

@@ -142,7 +142,12 @@ func TestWhatAnErrorOfARequestSays(t *testing.T) {
 		{"the handler failed", func(t *testing.T, a, _ *Peers) error { return ask(t, a, "b", "b", kindFail) }, ErrPeerFailed, "add up"},
 		{"the handler panicked", func(t *testing.T, a, _ *Peers) error { return ask(t, a, "b", "b", kindPanic) }, ErrPeerFailed, "panicked"},
 		{"the answer is too large", func(t *testing.T, a, _ *Peers) error { return ask(t, a, "b", "b", kindLarge) }, ErrPeerFailed, "an answer of"},
-		{"no answer in time", func(t *testing.T, a, _ *Peers) error { return ask(t, a, "b", "b", kindHold) }, ErrMaybeSent, "deadline"},
+		{"no answer in time", func(t *testing.T, a, b *Peers) error {
+			stubborn := make(chan struct{})
+			t.Cleanup(func() { close(stubborn) })
+			b.Handle(kindHold, handlerFunc(func(context.Context, Request) ([]byte, error) { <-stubborn; return nil, nil }))
+			return ask(t, a, "b", "b", kindHold)
+		}, ErrMaybeSent, "deadline"},
 		{"the node goes", func(t *testing.T, a, b *Peers) error {
 			go func() { pass(100 * time.Millisecond); b.close() }()
 			return ask(t, a, "b", "b", kindHold)

@@ -2,13 +2,13 @@ package cluster
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -58,6 +58,7 @@ func (f *rpcFrame) bytes() int { return rpcHeadBytes + len(f.caller) + len(f.bod
 // append appends the encoded frame.
 func (f *rpcFrame) append(b []byte) []byte {
 	at := len(b)
+	b = slices.Grow(b, f.bytes())
 	b = binary.LittleEndian.AppendUint32(b, uint32(f.bytes()-rpcPrefixBytes))
 	b = binary.LittleEndian.AppendUint32(b, 0)
 	b = append(b, rpcVersion, byte(f.typ))
@@ -109,12 +110,17 @@ func (r *frameReader) begin() (f rpcFrame, size int, err error) {
 
 // end reads what follows the head, and verifies all. Memory grows with what came, not with what was announced.
 func (r *frameReader) end(f *rpcFrame, size int) error {
-	var rest bytes.Buffer
-	rest.Grow(min(size, 64<<10))
-	if _, err := io.CopyN(&rest, r.from, int64(size)); err != nil {
-		return noEOF(err)
+	const first = 64 << 10
+	b := make([]byte, min(size, first))
+	for at := 0; at < size; {
+		n, err := io.ReadFull(r.from, b[at:])
+		if err != nil {
+			return noEOF(err)
+		}
+		if at += n; at < size {
+			b = append(b, make([]byte, min(size-at, at))...)
+		}
 	}
-	b := rest.Bytes()
 	named := int(binary.LittleEndian.Uint16(r.head[26:]))
 	switch {
 	case crc32.Update(r.headSum(), castagnoli, b) != binary.LittleEndian.Uint32(r.head[4:]):

@@ -226,11 +226,16 @@ func (s *rpcServer) send(b []byte) {
 // write writes answers. A peer that takes none for Config.RPCTimeout loses the connection.
 func (s *rpcServer) write() {
 	defer close(s.done)
+	var buf []byte
 	for {
+		if cap(buf) > 2*rpcBatchBytes {
+			buf = nil // A large answer is rare; its memory does not stay.
+		}
 		select {
 		case b := <-s.answers:
 			_ = s.conn.SetWriteDeadline(time.Now().Add(s.peers.cfg.RPCTimeout))
-			if _, err := s.conn.Write(s.gather(b)); err != nil {
+			buf = s.gather(append(buf[:0], b...))
+			if _, err := s.conn.Write(buf); err != nil {
 				_ = s.conn.Close()
 				return
 			}
