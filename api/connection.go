@@ -49,8 +49,21 @@ func (c *boundedConn) turn(state http.ConnState) {
 			_ = c.Conn.Close()
 		}
 	case http.StateActive:
-		c.of.waiting.leave(c)
+		if c.of.waiting.leave(c) {
+			// One that is closed already is found out by whoever reads.
+			_ = c.Conn.SetReadDeadline(time.Time{})
+		}
 	}
+}
+
+// SetReadDeadline sets when reads fail; for a connection that was told to go while it waits they fail at once, whatever net/http wants of its wait.
+func (c *boundedConn) SetReadDeadline(t time.Time) error {
+	err := c.Conn.SetReadDeadline(t)
+	// Whoever tells it to go does so before setting the deadline: either that comes after ours, or is seen here.
+	if err == nil && c.seat.going.Load() {
+		err = c.Conn.SetReadDeadline(past)
+	}
+	return err
 }
 
 // Read counts the connections that end because no request came, or none in time. A deadline that passes while there is one is not counted here: a

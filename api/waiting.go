@@ -2,6 +2,7 @@ package api
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,12 +30,18 @@ type seat struct {
 	since         time.Time
 	before, after *boundedConn
 	evicted       bool
+	// going: it was told to go and has no request, so its read deadline stays in the past. Set under the lock, and read without.
+	going atomic.Bool
 }
+
+// past is a read deadline that has passed.
+var past = time.Unix(1, 0)
 
 // waiting holds the connections of a listener that wait for a request, the longest first.
 //
 // A connection that must go is not closed but given a read deadline that has passed: when its request was read at that very moment it is answered,
-// and the connection ends after that. Closing it would leave a buyer without the answer to an order that was executed.
+// and the connection ends after that. Closing it would leave a buyer without the answer to an order that was executed. The deadline is set under the
+// lock, so that it is there before the request begins (leave), which clears it: one that came later would end the request for a caller who hung up.
 type waiting struct {
 	mu          sync.Mutex // guards all below, and the seats
 	first, last *boundedConn
@@ -63,11 +70,12 @@ func (w *waiting) join(c *boundedConn, again bool) bool {
 	return true
 }
 
-// leave takes a connection out: it has a request, or is closed.
-func (w *waiting) leave(c *boundedConn) {
+// leave takes a connection out: it has a request. It reports whether the connection was told to go meanwhile, and so has a deadline to clear.
+func (w *waiting) leave(c *boundedConn) (told bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.takeLocked(c)
+	return c.seat.going.Swap(false)
 }
 
 // of returns what a connection waits for.
@@ -95,16 +103,15 @@ func (w *waiting) takeLocked(c *boundedConn) {
 	c.seat.place, c.seat.before, c.seat.after = placeNone, nil, nil
 }
 
-// longest takes out the connection that has waited longest, and since then at least; nil when there is none.
-func (w *waiting) longest(since time.Time) *boundedConn {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// longestLocked takes out the connection that has waited longest, and since then at least; nil when there is none.
+func (w *waiting) longestLocked(since time.Time) *boundedConn {
 	c := w.first
 	if c == nil || c.seat.since.After(since) || w.evicting >= maxEvictions {
 		return nil
 	}
 	w.takeLocked(c)
 	c.seat.evicted = true
+	c.seat.going.Store(true)
 	w.evicting++
 	return c
 }
@@ -121,12 +128,14 @@ func (w *waiting) gone(c *boundedConn) {
 
 // evict tells the connection to go that has waited longest, and since then at least. It reports whether there was one.
 func (l *boundedListener) evict(since time.Time) bool {
-	c := l.waiting.longest(since)
+	l.waiting.mu.Lock()
+	defer l.waiting.mu.Unlock()
+	c := l.waiting.longestLocked(since)
 	if c == nil {
 		return false
 	}
 	l.metrics.evicted.Inc()
 	// One that is closed already is as good as gone.
-	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
+	_ = c.Conn.SetReadDeadline(past)
 	return true
 }

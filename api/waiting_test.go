@@ -2,17 +2,29 @@ package api
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"holdfast/stock"
 )
+
+// longest chooses who must go, and does not tell.
+func (w *waiting) longest(since time.Time) *boundedConn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.longestLocked(since)
+}
 
 // The list of those that wait against a slice: whoever has waited longest goes first, and nobody who has a request.
 func TestWaitingInOrder(t *testing.T) {
@@ -112,6 +124,106 @@ func TestEvictedWhileAnswering(t *testing.T) {
 		if l.waiting.evicting != 0 || l.open.Load() != 0 {
 			t.Errorf("%d still go, %d are open", l.waiting.evicting, l.open.Load())
 		}
+	})
+}
+
+// stalled is a connection whose read deadline, when it is set to the past, waits for the request to be at work, or for some time.
+type stalled struct {
+	net.Conn
+	asked, working chan struct{}
+	once           sync.Once
+}
+
+func (c *stalled) SetReadDeadline(t time.Time) error {
+	if t.Equal(past) {
+		c.once.Do(func() {
+			close(c.asked)
+			select {
+			case <-c.working:
+			case <-time.After(200 * time.Millisecond):
+			}
+		})
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// A connection is told to go while its request arrives, by somebody who is slow at it: the request has no body, is answered, and its context does not
+// end for a caller who is there.
+func TestEvictedWhileARequestArrives(t *testing.T) {
+	s := newShop(t, func(c *Config) { c.Now = time.Now })
+	working, gone := make(chan struct{}), errors.New("the caller is said to be gone")
+	s.core.Before = func(ctx context.Context, _ stock.Request) stock.Outcome {
+		close(working)
+		select {
+		case <-ctx.Done():
+			t.Error(gone)
+		case <-time.After(400 * time.Millisecond):
+		}
+		return stock.Outcome{Code: stock.OrderNotFound}
+	}
+	listeners := make(chan *boundedListener, 1)
+	s.server.servers[0].ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			listeners <- c.(*boundedConn).of
+		}
+		connState(c, state)
+	}
+	public, served := newPipes(), make(chan error, 1)
+	go func() { served <- s.server.Serve(public, newPipes()) }()
+	near, far := net.Pipe()
+	slow := &stalled{Conn: far, asked: make(chan struct{}), working: working}
+	public.conns <- slow
+	l, evicted := <-listeners, make(chan bool, 1)
+	go func() { evicted <- l.evict(time.Now()) }()
+	<-slow.asked
+	if _, err := io.WriteString(near, "GET /v1/orders/"+someID+" HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	from := bufio.NewReader(near)
+	if r, body := reply(t, from); r.StatusCode != 404 || !<-evicted {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if rest, err := io.ReadAll(from); err != nil || len(rest) > 0 {
+		t.Errorf("it does not go: %q %v", rest, err)
+	}
+	if err := s.server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	near.Close()
+}
+
+// What net/http wants of a connection's wait does not save one that was told to go; once it has a request its deadlines count again.
+func TestEvictionStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		l := newBoundedListener(newPipes(), 10, boundConns, s.server.metrics.listeners[publicName], s.server.cfg.Logger)
+		near, far := net.Pipe()
+		c := &boundedConn{Conn: far, of: l}
+		c.turn(http.StateNew)
+		if !l.evict(time.Now()) {
+			t.Fatal("nobody waits")
+		}
+		reads := func() time.Duration {
+			began := time.Now()
+			if err := c.SetReadDeadline(began.Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return time.Since(began)
+		}
+		if took := reads(); took != 0 {
+			t.Errorf("it waits for %v more", took)
+		}
+		if c.turn(http.StateActive); reads() != time.Minute {
+			t.Error("the deadline of a request does not count")
+		}
+		near.Close()
+		c.Close()
 	})
 }
 
