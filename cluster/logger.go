@@ -11,7 +11,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// raftLogger carries raft's log into slog, from level warn on: below it raft speaks of every heartbeat.
+// raftLogger carries raft's log into slog, from level warn on: below it raft speaks of every heartbeat. An election of a replica that has heard of
+// no leader yet is no warning: every start has one.
 type raftLogger struct {
 	to   *slog.Logger
 	name string
@@ -22,8 +23,12 @@ var _ hclog.Logger = (*raftLogger)(nil)
 
 func newRaftLogger(to *slog.Logger) *raftLogger { return &raftLogger{to: to, name: "raft"} }
 
-// Raft warns at the start of each election, also at the one by which the only voter of a group makes itself leader: that is every start.
-const electionWarning = "heartbeat timeout reached, starting election"
+// Raft warns at the start of each election. lastLeader is the argument by which it names the leader that fell silent, "" when it knew of none: that
+// is the election of every start, by which the only voter of a group makes itself leader too.
+const (
+	electionWarning = "heartbeat timeout reached, starting election"
+	lastLeader      = "last-leader-id"
+)
 
 // Log passes a message on.
 func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
@@ -33,10 +38,15 @@ func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
 		return
 	case level >= hclog.Error:
 		to = slog.LevelError
-	case msg == electionWarning:
-		to = slog.LevelInfo
+	case msg == electionWarning && !leaderLost(args):
+		to = slog.LevelDebug
 	}
 	l.to.Log(context.Background(), to, l.name+": "+msg, formatted(args)...)
+}
+
+func leaderLost(args []any) bool {
+	at := slices.Index(args, any(lastLeader))
+	return at < 0 || at+1 >= len(args) || fmt.Sprint(args[at+1]) != ""
 }
 
 // formatted replaces values that hclog would format by their text.
