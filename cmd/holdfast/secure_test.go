@@ -300,7 +300,7 @@ func TestCommandsOverTLS(t *testing.T) {
 		{"", []string{"sku", "list", "--admin-addr", g.admin}, 1, "unauthenticated (401)"},
 		{"", []string{"sku", "list", "--admin-addr", g.admin, "--api-key-file", desk + ".none"}, 2, "--api-key-file"},
 		{"", []string{"sku", "list", "--admin-addr", g.admin, "--api-key-file", g.keys}, 2, "one key and nothing else"},
-		{"", []string{"sku", "list", "--admin-addr", strings.Replace(g.admin, "https", "http", 1)}, 1, "use https"},
+		{"", []string{"sku", "list", "--admin-addr", strings.Replace(g.admin, "https", "http", 1)}, 3, "use https"},
 	} {
 		out, code := run(row.env, row.args...)
 		if code != row.code || !strings.Contains(out, row.want) || strings.Contains(out, g.till) || strings.Contains(out, g.desk) {
@@ -309,7 +309,7 @@ func TestCommandsOverTLS(t *testing.T) {
 	}
 	// Nobody but the given authority is believed.
 	cmd := exec.Command(program(t), "sku", "list", "--admin-addr", g.admin, "--api-key-file", desk)
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "certificate") {
+	if out, err := cmd.CombinedOutput(); err == nil || cmd.ProcessState.ExitCode() != 3 || !strings.Contains(string(out), "certificate") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

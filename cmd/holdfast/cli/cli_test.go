@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,9 +66,13 @@ func TestExitCodes(t *testing.T) {
 		began bool
 		want  int
 	}{
-		"well":                  {nil, true, ExitOK},
-		"refused":               {remoteError(refused), true, ExitFailed},
-		"lost answer":           {remoteError(&client.NoAnswer{Sent: true, Err: errors.New("EOF")}), true, ExitFailed},
+		"well":        {nil, true, ExitOK},
+		"refused":     {remoteError(refused), true, ExitFailed},
+		"lost answer": {remoteError(&client.NoAnswer{Sent: true, Err: errors.New("EOF")}), true, ExitFailed},
+		"certificate": {
+			remoteError(&client.NoAnswer{Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}), true, ExitUnreachable},
+		"speaks TLS":            {remoteError(&client.NoAnswer{Err: errors.New("this listener speaks TLS, use https")}), true, ExitUnreachable},
+		"interrupted":           {remoteError(&client.NoAnswer{Err: context.Canceled}), true, ExitFailed},
 		"bad address":           {remoteError(fmt.Errorf("%w: x", client.ErrAddr)), true, ExitUsage},
 		"before it began":       {errors.New("unknown flag"), false, ExitUsage},
 		"usage":                 {fmt.Errorf("wrapped: %w", usagef("no")), true, ExitUsage},

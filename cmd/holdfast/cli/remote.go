@@ -59,17 +59,24 @@ func (r *remote) call(ctx context.Context, do func(context.Context, *client.Clie
 	return remoteError(do(ctx, c))
 }
 
-// remoteError is exit 3 when nobody was there to ask, else 1. An answer that was lost is not "cannot reach": something may have happened.
+// remoteError is exit 3 when no node could be reached, a TLS that does not come about included: nothing was asked of anybody. Else it is 1: an
+// answer that was lost is not "cannot reach", since something may have happened.
 func remoteError(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, client.ErrAddr):
 		return exitWith(ExitUsage, err)
-	case client.IsUnreachable(err) && client.IsNotExecuted(err):
+	case neverSent(err):
 		return exitWith(ExitUnreachable, err)
 	}
 	return exitWith(ExitFailed, err)
+}
+
+// neverSent reports whether no request left, and not because somebody pressed Ctrl-C.
+func neverSent(err error) bool {
+	none, ok := errors.AsType[*client.NoAnswer](err)
+	return ok && !none.Sent && !errors.Is(err, context.Canceled)
 }
 
 // keyOr returns the key that was given, or makes one and says so before anything is sent: without it a lost answer could not be asked for.
