@@ -2,6 +2,7 @@ package api
 
 import (
 	"strconv"
+	"unicode/utf8"
 
 	"holdfast/stock"
 )
@@ -94,13 +95,30 @@ func memberName(b []byte, name string) []byte {
 	return append(b, '"', ':')
 }
 
-// clip cuts a text to at most n bytes, at the start of a character.
+// clip cuts a text to at most n bytes of JSON, at the start of a character. What it leaves may take six times its length when it is escaped, so that
+// is what counts.
 func clip(s string, n int) string {
-	if len(s) <= n {
+	if maxEscape*len(s) <= n {
 		return s
 	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
+	for i, r := range s {
+		if n -= encodedBytes(r); n < 0 {
+			return s[:i] + "..."
+		}
 	}
-	return s[:n] + "..."
+	return s
+}
+
+// maxEscape is the most bytes that appendString writes for one byte: a control character's.
+const maxEscape = len(`\u0000`)
+
+// encodedBytes is how many bytes appendString writes for a character. A byte that is not UTF-8 is the one that it writes instead.
+func encodedBytes(r rune) int {
+	switch {
+	case r == '"' || r == '\\':
+		return 2
+	case r < 0x20:
+		return maxEscape
+	}
+	return utf8.RuneLen(r)
 }

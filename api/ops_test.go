@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"strings"
@@ -309,6 +310,32 @@ func TestProblemSize(t *testing.T) {
 	huge := &problem{code: stock.SKUExists, detail: &stock.Detail{Differs: []string{long(2000)}}}
 	if b := appendProblem(nil, huge, "r"); len(b) > maxProblemBytes || b[len(b)-1] != '}' {
 		t.Errorf("%d bytes", len(b))
+	}
+}
+
+// Nor whatever stands in them: each text by the thousand, in every place that a caller, a database or a bug could fill. What is cut is said to be.
+func TestProblemSizeOfAnyText(t *testing.T) {
+	texts := []string{"", "x", `"`, `\`, "/", "<", "\x00", "\x1f", "\n", "\x7f", "\u0085", "\u2028", "ü", "€", "🛒", "\xff", "\xe2\x82", "\ufffd", "a\x01", "€\"\x02"}
+	for _, text := range texts {
+		for _, times := range []int{1, 20, 21, 22, 42, 63, 64, 65, 127, 128, 129, 2000} {
+			s := strings.Repeat(text, times)
+			for code := range problems {
+				p := &problem{code: stock.Code(code), detail: &stock.Detail{Field: s, Reason: s, Bound: s, FirstPaymentID: s, Differs: []string{s, s}}}
+				b := appendProblem(nil, p, strings.Repeat(`"`, maxRequestIDBytes))
+				if len(b) > maxProblemBytes || !json.Valid(b) {
+					t.Fatalf("%s of %d times %q: %d bytes: %s", rowOf(p.code).name, times, text, len(b), b)
+				}
+			}
+			for _, n := range []int{maxFieldBytes, 2 * maxFieldBytes} {
+				got, whole := clip(s, n), appendString(nil, s)
+				if kept := strings.TrimSuffix(got, "..."); len(appendString(nil, kept)) > n+2 || !strings.HasPrefix(s, kept) {
+					t.Fatalf("%d times %q cut to %d: %q", times, text, n, got)
+				}
+				if (got == s) != (len(whole) <= n+2) {
+					t.Fatalf("%d times %q, %d bytes of JSON, cut to %d: %q", times, text, len(whole), n, got)
+				}
+			}
+		}
 	}
 }
 
