@@ -70,7 +70,7 @@ func (s *postgresSession) inspect(ctx context.Context, tx pgx.Tx) (empty bool, e
 		return false, fmt.Errorf("the database has the encoding %s: some names of SKUs and users would not fit, it must be UTF8", encoding)
 	}
 	s.sql = newPostgresSQL(*schema)
-	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, hashtext($2))", applicationID, *schema); err != nil {
+	if err := s.alone(ctx, tx, *schema); err != nil {
 		return false, fmt.Errorf("wait for another session: %w", err)
 	}
 	var marks, tables int
@@ -89,6 +89,21 @@ func (s *postgresSession) inspect(ctx context.Context, tx pgx.Tx) (empty bool, e
 		return false, err
 	}
 	return judgePostgres(*schema, known, marks, tables)
+}
+
+// alone waits until no other session of ours opens this schema. One that makes the tables may take long, and is no reason to give up: only
+// statement_timeout ends this wait, not lock_timeout.
+func (s *postgresSession) alone(ctx context.Context, tx pgx.Tx, schema string) error {
+	const unbounded = "select current_setting('lock_timeout'), set_config('lock_timeout', '0', true)"
+	var usual, none string
+	if err := tx.QueryRow(ctx, unbounded).Scan(&usual, &none); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, hashtext($2))", applicationID, schema); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "select set_config('lock_timeout', $1, true)", usual)
+	return err
 }
 
 func judgePostgres(schema string, version, marks, tables int) (empty bool, err error) {

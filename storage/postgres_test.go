@@ -404,3 +404,51 @@ func TestARowTheServerRefusesIsNotSkipped(t *testing.T) {
 		t.Errorf("%d orders, want %d (%v)", len(rows), len(m.orders), err)
 	}
 }
+
+// While one session makes the tables the others wait for it, however short their patience with locks is.
+func TestSessionsWaitForTheOneThatMakesTheTables(t *testing.T) {
+	sink := schemaURL(t)
+	c, err := config(sink, newModel(31, 1)).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.BusyTimeout = time.Millisecond
+	place, err := newPostgres(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maker := pgtest.Connect(t, sink)
+	for _, statement := range []string{"begin", fmt.Sprintf("select pg_advisory_xact_lock(%d, hashtext(current_schema()))", applicationID)} {
+		if _, err := maker.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	outcomes := make(chan error, 4)
+	for shard := range uint32(4) {
+		go func() {
+			s, _, err := place.Connect(context.WithoutCancel(t.Context()), shard+1)
+			if err == nil {
+				var patience string
+				err = s.(*postgresSession).conn.QueryRow(context.WithoutCancel(t.Context()), "show lock_timeout").Scan(&patience)
+				if err == nil && patience != "1ms" {
+					err = fmt.Errorf("lock_timeout is %s afterwards", patience)
+				}
+				err = errors.Join(err, s.Close())
+			}
+			outcomes <- err
+		}()
+	}
+	// The server's count is of all schemas, and this is the only one with a lock that is waited for.
+	const waiting = "select 1 from pg_stat_activity where application_name like 'holdfast shard %' and wait_event = 'advisory'"
+	eventually(t, 10*time.Second, "all wait", func() bool {
+		return len(pgtest.Rows(t, sink, waiting)) >= 4 || len(outcomes) > 0
+	})
+	if _, err := maker.Exec(t.Context(), "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if err := <-outcomes; err != nil {
+			t.Error(err)
+		}
+	}
+}
