@@ -231,6 +231,12 @@ func (p *planner) lost(g *Group, want *Shard) []Want {
 			lost = append(lost, Want{Kind: Rebuilding, Node: r.Node, Shard: want.ID})
 		}
 	}
+	for i := range p.cluster.Nodes {
+		// The replacement of its replica of the meta group was aborted half-way: any plan gives it one.
+		if n := &p.cluster.Nodes[i]; want.ID == 0 && n.State == Member && want.On(n.ID) == nil {
+			lost = append(lost, Want{Kind: Balancing})
+		}
+	}
 	return lost
 }
 
