@@ -12,7 +12,7 @@ import (
 )
 
 // authorise refuses a request whose caller may not make it: without a key that is in force (401), with one whose role does not open this listener, or
-// by a page of another site (403). It comes before all other refusals, so that a stranger learns nothing of what there is. Probes are for all.
+// by a page of another site, or under another's name (403). It comes before all other refusals, so that a stranger learns nothing of what there is. Probes are for all.
 func (rt *router) authorise(x *exchange, route *route) *problem {
 	if route != nil && route.open {
 		return nil
@@ -45,6 +45,9 @@ func (x *exchange) admit(rt *router) *problem {
 	if crossSite(x.r, x.s.cfg.Keys != nil) {
 		return forbid("A page of another site may not make this call.")
 	}
+	if x.s.cfg.Keys == nil && rt.loopback.Load() && !addressed(x.r.Host) {
+		return forbid("Without API keys a listener on loopback answers to an IP address or localhost as Host.")
+	}
 	return nil
 }
 
@@ -67,14 +70,22 @@ func crossSite(r *http.Request, keys bool) bool {
 		return false
 	}
 	origin, err := url.Parse(origins[0])
-	if err != nil || len(origins) > 1 {
+	return err != nil || len(origins) > 1 || origin.Hostname() == "" || !addressed(origin.Host)
+}
+
+// addressed reports whether a host, with a port or without, is an IP address or localhost: no name that somebody could point here. Programs may leave
+// their host out, browsers cannot.
+//
+// A page under such a name is of one origin with what answers there, so its browser sends no Origin with a GET and shows the page what it read. That
+// works against listeners that only their own machine reaches; behind a proxy, which --insecure may mean, requests have names, and the proxy says whom
+// it lets in. So it is the address that a listener was bound to that counts.
+func addressed(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
+	if host == "" || name == "localhost" {
 		return true
 	}
-	if origin.Hostname() == "localhost" {
-		return false
-	}
-	_, err = netip.ParseAddr(origin.Hostname())
-	return err != nil
+	_, err := netip.ParseAddr(name)
+	return err == nil
 }
 
 // change gives a command of an operator to the core, once the audit log holds that it was asked for. A change that could not be accounted for is not

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -314,6 +315,119 @@ func TestCrossSite(t *testing.T) {
 	keyed.sku("shoe", `{"stock":5}`)
 	keyed.want(keyed.admin("POST http://shop.example:8081/v1/skus/shoe/freeze", "", rebound...), 200, "")
 	keyed.want(keyed.admin(freeze, "", headers[0]), 403, "forbidden")
+}
+
+// Without keys, a listener that only its own machine reaches answers nobody who calls it by a name that somebody could have pointed there, whatever is
+// asked; probes are for all. With keys, or where others reach it and a proxy may stand in front, names are welcome.
+func TestRebinding(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "audit.log")
+	s := newShop(t, withAudit(t, log))
+	s.sku("shoe", `{"stock":5}`)
+	before := len(auditLines(t, log))
+	hosts := map[string]bool{
+		"shop.example": false, "shop.example:8080": false, "127.0.0.1.shop.example": false, "localhost.shop.example": false, "notlocalhost": false,
+		"127.0.0.1@shop.example": false, "[shop.example]": false, ":8080": false, "127.1": false, "2130706433": false,
+		"127.0.0.1": true, "127.0.0.1:8080": true, "localhost": true, "localhost:8081": true, "[::1]": true, "[::1]:8080": true, "10.0.0.1": true, "": true,
+	}
+	get := func(h http.Handler, call, host, key string) int {
+		method, path, _ := strings.Cut(call, " ")
+		r := httptest.NewRequest(method, path, nil)
+		r.Host = host
+		if key != "" {
+			r.Header.Set("Authorization", "Bearer "+key)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code == 403 && (!strings.Contains(w.Body.String(), `"code":"forbidden"`) || !strings.Contains(w.Body.String(), "as Host")) {
+			t.Errorf("%s", w.Body)
+		}
+		return w.Code
+	}
+	calls := func(s *shop) map[string]http.Handler {
+		return map[string]http.Handler{"GET /v1/skus/shoe/availability": s.server.Public(), "GET /v1/skus": s.server.Admin(), "GET /metrics": s.server.Admin()}
+	}
+	refused := 0
+	for host, welcome := range hosts {
+		for call, h := range calls(s) {
+			if got := get(h, call, host, ""); got != 200 {
+				t.Errorf("not bound to loopback, %s under %q: %d", call, host, got)
+			}
+		}
+		s.server.public.loopback.Store(true)
+		s.server.admin.loopback.Store(true)
+		for call, h := range calls(s) {
+			got, want := get(h, call, host, ""), map[bool]int{true: 200, false: 403}[welcome]
+			if got != want {
+				t.Errorf("%s under %q: %d, want %d", call, host, got, want)
+			}
+			if got == 403 && h == s.server.Admin() {
+				refused++
+			}
+		}
+		if get(s.server.Public(), "GET /livez", host, "") != 200 || get(s.server.Admin(), "GET /readyz", host, "") != 200 {
+			t.Errorf("a probe under %q", host)
+		}
+		s.server.public.loopback.Store(false)
+		s.server.admin.loopback.Store(false)
+	}
+	if got := auditLines(t, log)[before:]; len(got) != refused || got[0].Code != "forbidden" {
+		t.Errorf("%d lines about %d refusals", len(got), refused)
+	}
+	keyed := newShop(t, withKeys(t, entryOf("ops", "admin", "desk")))
+	keyed.key = "desk"
+	keyed.sku("shoe", `{"stock":5}`)
+	keyed.server.public.loopback.Store(true)
+	keyed.server.admin.loopback.Store(true)
+	for call, h := range calls(keyed) {
+		if got := get(h, call, "shop.example", "desk"); got != 200 {
+			t.Errorf("with a key, %s: %d", call, got)
+		}
+	}
+}
+
+// A server takes the rule on names from the addresses that its listeners are bound to.
+func TestLoopback(t *testing.T) {
+	for addr, want := range map[net.Addr]bool{
+		&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}: true, &net.TCPAddr{IP: net.IPv4(127, 9, 9, 9)}: true, &net.TCPAddr{IP: net.IPv6loopback}: true,
+		&net.TCPAddr{IP: net.IPv4zero}: false, &net.TCPAddr{IP: net.IPv6zero}: false, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}: false,
+		&net.TCPAddr{}: false, newPipes().Addr(): false,
+	} {
+		if loopback(addr) != want {
+			t.Errorf("%v: %v", addr, !want)
+		}
+	}
+	s := newShop(t)
+	at := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	public, admin, served := at(), at(), make(chan error, 1)
+	go func() { served <- s.server.Serve(public, admin) }()
+	for _, l := range []net.Listener{public, admin} {
+		for host, want := range map[string]int{"shop.example": 403, "localhost": 404, l.Addr().String(): 404} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/no/such", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host, r.Close = host, true
+			got, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Body.Close(); got.StatusCode != want {
+				t.Errorf("under %q: %d", host, got.StatusCode)
+			}
+		}
+	}
+	if err := s.server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
 
 // Whatever stands in Authorization: who presents the key may call, all others get 401, and nobody a fault.

@@ -35,6 +35,12 @@ func CheckListenAddr(addr string, guarded bool) error {
 	return nil
 }
 
+// loopback reports whether only this machine reaches an address.
+func loopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
 // boundedListener lets at most max connections be open. One more takes the place of the one that has waited longest for a request, so that those who
 // only wait cannot lock out those who buy; when nobody has waited for long it gets a 503 at once, which costs less than a connection and tells the
 // caller more than a full backlog would.

@@ -115,6 +115,10 @@ var provokers = map[stock.Code]func(t *testing.T, a *attempt){
 			a.header.Set("Authorization", "Bearer one")
 			return
 		}
+		if a.v.route.method == http.MethodGet {
+			a.s.server.public.loopback.Store(true)
+			a.change = func(r *http.Request) { r.Host = "shop.example" }
+		}
 		a.header.Set("Origin", "http://shop.example")
 	},
 	badPath: func(_ *testing.T, a *attempt) {

@@ -113,9 +113,7 @@ func refusedWith(v served) []stock.Code {
 	}
 	// Request-Timeout-Ms may have no good value on any call, and any may run into a fault of ours.
 	add(true, stock.InvalidValue, stock.Internal)
-	add(!r.open, unauthenticated)
-	// A page of another site may read, and needs the other's leave to see what it read.
-	add(!r.open && (v.admin || r.method != http.MethodGet), forbidden)
+	add(!r.open, unauthenticated, forbidden)
 	add(r.command, stock.Draining)
 	add(slices.ContainsFunc(r.pattern, func(s string) bool { return strings.HasPrefix(s, "{") }), badPath)
 	add(c.body != nil, malformedJSON, unknownField, bodyTimeout, lengthRequired, bodyTooLarge, unsupportedMediaType, stock.Overloaded)

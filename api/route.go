@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // route is one call: a method, a path, and what answers it.
@@ -24,6 +25,8 @@ type router struct {
 	server *Server
 	// admin: it takes an admin's key, and what is asked and refused is audited.
 	admin bool
+	// loopback: its listener is bound to an address that only this machine reaches.
+	loopback atomic.Bool
 	// bySegments holds the routes by the number of their segments.
 	bySegments [8][]*route
 	none       *routeMetrics

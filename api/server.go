@@ -104,6 +104,8 @@ func (s *Server) Serve(public, admin net.Listener) error {
 			l.tls, l.patience = s.cfg.Certificate.ServerConfig(), s.cfg.HeaderTimeout
 		}
 	}
+	s.public.loopback.Store(loopback(public.Addr()))
+	s.admin.loopback.Store(loopback(admin.Addr()))
 	errs := make([]error, len(listeners))
 	var wg sync.WaitGroup
 	for i, l := range listeners {

@@ -59,6 +59,7 @@ func TestBadInputOnTheWire(t *testing.T) {
 		wireCase("slow-head", trickledHead), wireCase("slow-body", trickledBody), wireCase("nothing-sent", silent), wireCase("an-expectation-and-no-body", unexpected),
 		wireCase("idle-too-long", idler), wireCase("answers-not-read", deaf),
 		wireCase("one-connection-too-many", crowded, func(c *Config) { c.MaxConns = 2 }),
+		wireCase("a-name-on-loopback", rebound),
 		wireCase("waits-in-the-way", inTheWay, func(c *Config) { c.MaxConns = 2 }),
 		wireCase("bodies-beyond-memory", heavy, func(c *Config) { c.MaxBodyMemoryBytes = 70_000 }),
 		wireCase("tls-plain", plainToTLS, f.load(t)), wireCase("tls-nothing", silent, f.load(t)),
@@ -267,6 +268,13 @@ func heavy(t *testing.T, w *wire, r badinputtest.Row) {
 	got, body := w.send(t, 0, orderHead+"Content-Length: 20000\r\n\r\n"+strings.Repeat(" ", 20_000))
 	answered(t, r, got.StatusCode, got.Header.Get("Content-Type"), body)
 	slow.Close()
+}
+
+// rebound: the listener is one that only its own machine reaches, and is called by a name.
+func rebound(t *testing.T, w *wire, r badinputtest.Row) {
+	w.server.public.loopback.Store(true)
+	raw("GET /v1/skus/shoe/availability HTTP/1.1\r\nHost: shop.example:8080\r\n\r\n")(t, w, r)
+	w.server.public.loopback.Store(false)
 }
 
 func plainToTLS(t *testing.T, w *wire, r badinputtest.Row) {

@@ -228,7 +228,7 @@ func slowBody(addr string, i int, quit <-chan struct{}) bool {
 		return false
 	}
 	defer func() { _ = c.Close() }()
-	head := "POST /v1/orders HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\nContent-Length: 1000\r\n\r\n{"
+	head := "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: slow\r\nContent-Length: 1000\r\n\r\n{"
 	if _, err := io.WriteString(c, head); err != nil {
 		return true
 	}
