@@ -20,6 +20,10 @@ import (
 // a disk that reorders them leave holes that look like damage.
 func (l *Log) commitLoop() {
 	defer l.drain()
+	if err := l.resume(); err != nil {
+		l.fail(err)
+		return
+	}
 	var next yielder
 	for {
 		b := l.take()

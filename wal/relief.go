@@ -1,13 +1,27 @@
 package wal
 
+import "errors"
+
 // Appends may come faster than the rewriter frees segments. Then the committer stops for the rewriter: it writes what the
 // rewriter offers and nothing else, until there is room again. So what rewrite.go and the bounds promise does not
 // depend on who is faster:
 //
 //   - before it begins a segment while more than twice as much is dead as makes a pass begin;
 //   - before entries end the process at the hard bound, as long as a quarter of the oldest segment is dead. Here chunks may
-//     go into the reserved segment. Mostly each segment that is freed gives back more than it took; when long entries leave
+//     go into the reserved segment when the whole of the oldest one fits what is left of it: the rest is for terms and votes. Mostly each segment that is freed gives back more than it took; when long entries leave
 //     gaps wherever they stand it does not, and so once over the log is enough.
+
+// reliefMarks is at least the length of the commit marks of a segment's chunks, which are an eighth of it or one entry.
+const reliefMarks = 20 * endFrameBytes
+
+// resume goes on with relief that a crash has cut short: the reserved segment is there for terms and votes, and part of it
+// may be taken by chunks of a segment that is still there.
+func (l *Log) resume() error {
+	if err := l.relieve(0); !errors.Is(err, ErrHardBound) {
+		return err
+	}
+	return nil // nothing to be had; whether entries still find room is seen when they come
+}
 
 // relieve makes room for entries until so many bytes more are within the hard bound.
 func (l *Log) relieve(more int64) error {
@@ -58,6 +72,10 @@ func (l *Log) partlyDead(until uint64) bool {
 	oldest := l.segments[0]
 	if len(l.segments) < 2 || oldest.seq > until || l.victim == nil && oldest.live > (oldest.size-headerBytes-int64(l.reserved))/4*3 {
 		return false
+	}
+	room := l.active.size - l.active.end
+	if l.used+l.cfg.SegmentBytes > l.cfg.HardBytes && oldest.live+reliefMarks > room {
+		return false // it would take room from terms and votes and not go all the same
 	}
 	if l.victim == nil {
 		l.victim = oldest

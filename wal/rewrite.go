@@ -217,6 +217,10 @@ func (l *Log) takeOffer(b *batch, reserve bool) error {
 	if o == nil || b.ranges > 0 {
 		return nil
 	}
+	if !reserve && l.overHardBound(0, true) {
+		l.offerLater() // what is left of the reserved segment is for terms and votes
+		return nil
+	}
 	if !l.active.fits(len(b.buf) + len(o.frames) + endFrameBytes) {
 		if len(b.buf) > 0 {
 			return nil // the batches that follow bring the next segment
