@@ -8,8 +8,9 @@ import "errors"
 //
 //   - before it begins a segment while more than twice as much is dead as makes a pass begin;
 //   - before entries end the process at the hard bound, as long as a quarter of the oldest segment is dead. Here chunks may
-//     go into the reserved segment when the whole of the oldest one fits what is left of it: the rest is for terms and votes. Mostly each segment that is freed gives back more than it took; when long entries leave
-//     gaps wherever they stand it does not, and so once over the log is enough.
+//     go into the reserved segment, when all that lives in the oldest one fits what is left of it: else it would take room
+//     from terms and votes for nothing. Mostly each segment that is freed gives back more than it took; when long entries
+//     leave gaps wherever they stand it does not, and so once over the log is enough.
 
 // reliefMarks is at least the length of the commit marks of a segment's chunks, which are an eighth of it or one entry.
 const reliefMarks = 20 * endFrameBytes
