@@ -138,8 +138,8 @@ var calls = map[string]*call{
 	// A page for people, and a path that generators of clients refuse because of its last slash.
 	"GET /debug/pprof/": {page: true},
 	"GET /debug/pprof/{profile}": {id: "getProfile", tag: tagNode, summary: "Read one of Go's profiles", heading: "Operations",
-		query: []*openapi.Parameter{debugParameter, secondsParameter}, codes: []stock.Code{routeNotFound},
-		plain:   []int{http.StatusBadRequest, http.StatusInternalServerError},
+		query: []*openapi.Parameter{debugParameter, secondsParameter}, codes: []stock.Code{routeNotFound, stock.Overloaded,
+			stock.Draining, stock.DeadlineExceeded},
 		answers: []success{{status: 200, about: "In the profile's own format.", media: "*/*"}}},
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,15 @@ func (a *attempt) make(t *testing.T) answer {
 	return answer{seen.Code, seen.Result().Header, seen.Body.String()}
 }
 
+// profiles asks for another profile, when the attempt is for one.
+func (a *attempt) profiles(name string) bool {
+	if a.v.call.id != "getProfile" {
+		return false
+	}
+	a.path = "/debug/pprof/" + name
+	return true
+}
+
 // inject makes the core answer with a code.
 func (a *attempt) inject(code stock.Code) { a.s.core.Before = answering(stock.Outcome{Code: code}) }
 
@@ -145,11 +155,18 @@ var provokers = map[stock.Code]func(t *testing.T, a *attempt){
 		a.path = strings.Replace(a.path, "/outcomes/first", "/outcomes/a%20b", 1)
 	},
 	stock.Draining: func(_ *testing.T, a *attempt) {
+		a.profiles("goroutine?seconds=60")
 		a.s.server.Drain()
 		a.inject(stock.Draining)
 	},
-	stock.Overloaded: func(_ *testing.T, a *attempt) {
+	stock.Overloaded: func(t *testing.T, a *attempt) {
 		a.inject(stock.Overloaded)
+		if a.profiles("profile") {
+			if err := pprof.StartCPUProfile(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(pprof.StopCPUProfile)
+		}
 		if !a.v.call.asks {
 			a.s.server.bodyMemory.Store(DefaultMaxBodyMemoryBytes)
 		}
@@ -162,6 +179,7 @@ var provokers = map[stock.Code]func(t *testing.T, a *attempt){
 		}
 	},
 	stock.DeadlineExceeded: func(_ *testing.T, a *attempt) {
+		a.profiles("goroutine?seconds=60")
 		a.inject(stock.DeadlineExceeded)
 		if !a.v.call.asks {
 			ctx, cancel := context.WithCancel(context.Background())

@@ -1,13 +1,10 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"net/http/pprof"
-	runtimepprof "runtime/pprof"
 	"slices"
 	"strconv"
-	"strings"
 
 	"holdfast/stock"
 )
@@ -146,29 +143,6 @@ func appendChecks(b []byte, checks []Check, maxBytes, maxDetail int) (_ []byte, 
 		}
 	}
 	return append(b, ']'), len(checks)
-}
-
-// profile answers GET /debug/pprof/{profile}. It may have been asked to last for minutes, and a node that goes down does not wait for it.
-func (x *exchange) profile() *problem {
-	ctx, cancel := context.WithCancel(x.r.Context())
-	defer cancel()
-	defer context.AfterFunc(x.s.serving, cancel)()
-	x.r = x.r.WithContext(ctx)
-	switch name := x.args[0]; name {
-	case "cmdline":
-		return x.hand(http.HandlerFunc(pprof.Cmdline))
-	case "profile":
-		return x.hand(http.HandlerFunc(pprof.Profile))
-	case "symbol":
-		return x.hand(http.HandlerFunc(pprof.Symbol))
-	case "trace":
-		return x.hand(http.HandlerFunc(pprof.Trace))
-	default:
-		if strings.ContainsRune(name, '/') || runtimepprof.Lookup(name) == nil {
-			return &problem{code: routeNotFound}
-		}
-		return x.hand(pprof.Handler(name))
-	}
 }
 
 // hand lets a handler that is not ours answer.

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -357,5 +361,42 @@ func TestProfileEndsWithTheNode(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("it goes on")
+	}
+}
+
+// What Go's handlers refuse is a problem like any other; a difference of two profiles that a drain cuts short is answered as such, and is no fault.
+func TestProfilesRefused(t *testing.T) {
+	var text bytes.Buffer
+	s := newShop(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+	for query, reason := range map[string]string{
+		"profile?seconds=0": "positive", "profile?seconds=x": "positive", "trace?seconds=-1": "positive", "trace?seconds=NaN": "positive", "heap?seconds=x": "positive",
+		"heap?seconds=0.5": "positive integer", "threadcreate?seconds=1&debug=1": "incompatible", "symbol?seconds=nonsense": "positive",
+	} {
+		a := s.admin("GET /debug/pprof/"+query, "")
+		m := s.want(a, 400, "invalid_value")
+		if told, _ := m["reason"].(string); m["field"] != "seconds" || !strings.Contains(told, reason) || a.header.Get("X-Go-Pprof") != "" {
+			t.Errorf("%s: %s %v", query, a.body, a.header)
+		}
+	}
+	s.want(s.admin("GET /debug/pprof/nonesuch?seconds=1", ""), 404, "route_not_found")
+	if err := pprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	a := s.admin("GET /debug/pprof/profile?seconds=1", "")
+	pprof.StopCPUProfile()
+	if m := s.want(a, 503, "overloaded"); m["bound"] != "profile" || a.header.Get("Content-Disposition") != "" || a.header.Get("Retry-After") != "1" {
+		t.Errorf("%s %v", a.body, a.header)
+	}
+	ended := make(chan answer, 1)
+	go func() { ended <- s.admin("GET /debug/pprof/heap?seconds=70", "") }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for s.counter("in_flight") == 0 {
+		<-tick.C
+	}
+	s.server.Drain()
+	s.want(<-ended, 503, "draining")
+	if strings.Contains(text.String(), "level=ERROR") || !strings.Contains(text.String(), "draining") {
+		t.Errorf("%s", text.String())
 	}
 }
