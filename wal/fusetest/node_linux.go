@@ -15,6 +15,7 @@ var (
 	_ fs.NodeOpendirHandler  = (*node)(nil)
 	_ fs.NodeRenamer         = (*node)(nil)
 	_ fs.NodeUnlinker        = (*node)(nil)
+	_ fs.NodeWrapChilder     = (*node)(nil)
 	_ fs.FileReader          = (*file)(nil)
 	_ fs.FileWriter          = (*file)(nil)
 	_ fs.FileFsyncer         = (*file)(nil)
@@ -41,12 +42,14 @@ func newRoot(dir string, f *FS) (*node, error) {
 		return nil, err
 	}
 	behind := &fs.LoopbackRoot{Path: dir, Dev: st.Dev}
-	behind.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{&fs.LoopbackNode{RootData: r}, f}
-	}
 	root := &node{&fs.LoopbackNode{RootData: behind}, f}
 	behind.RootNode = root
 	return root, nil
+}
+
+// WrapChild implements fs.NodeWrapChilder.
+func (n *node) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{child.(*fs.LoopbackNode), n.fs}
 }
 
 // base is the node's present name.
