@@ -116,6 +116,7 @@ func (x *exchange) account(status int) {
 func (x *exchange) record(event audit.Event) audit.Record {
 	return audit.Record{
 		Time: x.s.cfg.Now(), Event: event, RequestID: x.id, KeyName: x.who.Name, Remote: x.r.RemoteAddr,
-		Call: clip(x.r.Method, maxFieldBytes) + " " + clip(x.r.URL.EscapedPath(), 8*maxFieldBytes), SKU: x.subject, Change: x.changed,
+		Call: clip(x.r.Method, maxFieldBytes) + " " + clip(x.r.URL.EscapedPath(), 8*maxFieldBytes), Route: x.counted.name,
+		SKU: x.subject, Change: x.changed,
 	}
 }

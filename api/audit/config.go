@@ -13,6 +13,8 @@ var (
 	ErrConfig = errors.New("audit: configuration")
 	// ErrWrite is returned when a line is not on disk.
 	ErrWrite = errors.New("audit: write")
+	// ErrNotRegular is returned when the path is something else than a file, such as a pipe, a device or a directory.
+	ErrNotRegular = errors.New("audit: not a regular file")
 	// ErrClosed is returned by Write after Close.
 	ErrClosed = errors.New("audit: closed")
 )

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 )
@@ -19,7 +20,8 @@ type Log struct {
 	closed bool
 }
 
-// Open opens the log, which is made when missing and continued when not. The error wraps ErrConfig or ErrWrite, or is the registerer's.
+// Open opens the log, which is made when missing and continued when not. The error wraps ErrConfig or ErrWrite, the latter also ErrNotRegular when
+// that is why, or is the registerer's.
 func Open(cfg Config) (*Log, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -37,8 +39,32 @@ func Open(cfg Config) (*Log, error) {
 	return l, nil
 }
 
+// CheckPath returns an error that wraps ErrNotRegular when what stands at a path is no regular file; when nothing stands there a log can be made. A
+// write to a pipe that nobody reads, or to a device, could take as long as it likes, and all changes with it.
+func CheckPath(path string) error {
+	stat, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return regular(path, stat)
+}
+
+func regular(path string, stat fs.FileInfo) error {
+	if !stat.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s", ErrNotRegular, path)
+	}
+	return nil
+}
+
 // openLocked opens the file at its end. What a crash left there of a line is ended, so that the next line is whole.
 func (l *Log) openLocked() error {
+	// To open a pipe or a device may already do something, so it is looked at before, and again once it cannot be another.
+	if err := CheckPath(l.cfg.Path); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(l.cfg.Path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -53,7 +79,10 @@ func (l *Log) openLocked() error {
 
 func endLine(f *os.File) (size int64, err error) {
 	stat, err := f.Stat()
-	if err != nil || !stat.Mode().IsRegular() || stat.Size() == 0 {
+	if err != nil {
+		return 0, err
+	}
+	if err := regular(f.Name(), stat); err != nil || stat.Size() == 0 {
 		return 0, err
 	}
 	size = stat.Size()
@@ -99,7 +128,7 @@ func (l *Log) writeLocked(r Record, sync bool) error {
 	}
 	l.metrics.failures.Inc()
 	l.cfg.Logger.Error("the audit log cannot be written: changes are refused until it can", "path", l.cfg.Path, "request_id", r.RequestID,
-		"key_name", r.KeyName, "call", r.Call, "event", string(r.Event), "status", r.Status, "error", err)
+		"key_name", r.KeyName, "route", r.Route, "event", string(r.Event), "status", r.Status, "error", err)
 	return fmt.Errorf("%w: %w", ErrWrite, errors.Join(err, l.dropLocked()))
 }
 
@@ -136,10 +165,14 @@ func (l *Log) dropLocked() error {
 	return f.Close()
 }
 
-// Reopen lets go of the file, so that the next line goes to what stands under its name then.
+// Reopen lets go of the file, so that the next line goes to what stands under its name then. When that is no regular file the old one is kept, and the
+// error wraps ErrNotRegular.
 func (l *Log) Reopen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := CheckPath(l.cfg.Path); err != nil {
+		return fmt.Errorf("%w: %w", ErrWrite, err)
+	}
 	return l.dropLocked()
 }
 

@@ -30,7 +30,9 @@ type Record struct {
 	Remote string `json:"remote"`
 	// Call is the method and the path, without the query.
 	Call string `json:"call"`
-	SKU  string `json:"sku,omitempty"`
+	// Route is the call without the caller's words. It is not in the line, and stands for the call in the node's log when the line cannot be written.
+	Route string `json:"-"`
+	SKU   string `json:"sku,omitempty"`
 	// Change is the body of the call.
 	Change json.RawMessage `json:"change,omitempty"`
 	// Status and Code are those of the answer; Code is "" for an acceptance.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"holdfast/api/audit"
@@ -22,13 +24,16 @@ func accessFlags(cmd *cobra.Command, c *node.Config) {
 	f.IntVar(&c.Access.AuditFiles, "audit-files", audit.DefaultFiles, "files of the audit log, the current one counted")
 }
 
-// checkAccess refuses bounds of the audit log that are none.
+// checkAccess refuses bounds of the audit log that are none, and a place for it that is no file.
 func checkAccess(a *node.Access) error {
 	switch {
 	case a.AuditFileBytes < 1:
 		return usagef("--audit-file-bytes must be positive")
 	case a.AuditFiles < 2:
 		return usagef("--audit-files must be at least 2")
+	}
+	if err := audit.CheckPath(a.AuditLog); a.AuditLog != "" && errors.Is(err, audit.ErrNotRegular) {
+		return usagef("--audit-log: %w: a write to a pipe or a device could wait for ever, and all changes with it", err)
 	}
 	return nil
 }
