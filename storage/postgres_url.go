@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -106,6 +107,26 @@ func RedactSink(sink string) string {
 		shown += "?" + u.params.Encode()
 	}
 	return shown
+}
+
+// Redacted reports whether a sink's name is what RedactSink makes of one with a secret: the secret is not in it, and what stands for it opens nothing.
+func Redacted(sink string) bool {
+	if !isPostgres(sink) {
+		return sink == hidden
+	}
+	u, err := splitURL(sink)
+	if err != nil {
+		return false
+	}
+	if u.password != nil && *u.password == hidden || u.hosts == hidden && u.user == "" && u.path == "" {
+		return true
+	}
+	for name, values := range u.params {
+		if !shownParams[name] && slices.Contains(values, hidden) {
+			return true
+		}
+	}
+	return false
 }
 
 // hideSecrets takes the secrets of a URL, decoded or not, out of a text.

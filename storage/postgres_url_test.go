@@ -27,6 +27,9 @@ func TestURLsAreCheckedAndShownWithoutSecrets(t *testing.T) {
 		if shown := RedactSink(tc.sink); shown != tc.shown || strings.Contains(shown, secret) {
 			t.Errorf("%s is shown as %s, want %s", tc.sink, shown, tc.shown)
 		}
+		if Redacted(tc.sink) || Redacted(tc.shown) != strings.Contains(tc.shown, hidden) {
+			t.Errorf("%s or %s is not told from the other", tc.sink, tc.shown)
+		}
 	}
 	for _, tc := range []struct {
 		sink string
@@ -54,6 +57,9 @@ func TestURLsAreCheckedAndShownWithoutSecrets(t *testing.T) {
 		}
 		if shown := RedactSink(tc.sink); strings.Contains(shown, secret) {
 			t.Errorf("%s is shown as %s", tc.sink, shown)
+		}
+		if shown := RedactSink(tc.sink); Redacted(tc.sink) || Redacted(shown) != strings.Contains(shown, hidden) {
+			t.Errorf("%s or %s is not told from the other", tc.sink, shown)
 		}
 		for ; err != nil; err = errors.Unwrap(err) {
 			if strings.Contains(err.Error(), secret) {

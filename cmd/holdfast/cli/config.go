@@ -27,7 +27,8 @@ func (a *app) configShowCommand() *cobra.Command {
 		Example: `  holdfast config show --origin --config holdfast.yaml
   holdfast config show -o json > holdfast.yaml`,
 		Long: "Show every setting as 'holdfast serve' would see it with the same flags, environment and file: a flag beats its variable, which beats the\n" +
-			"file, which beats the default. Passwords are not shown. With -o json and without --origin the result can itself be a file of settings.\n" +
+			"file, which beats the default. Passwords are not shown. With -o json and without --origin the result can itself be a file of settings;\n" +
+			"a warning says when a password has to be written into it first, since no node starts with the mark that stands in its place.\n" +
 			"Whether a node would start with it is what 'holdfast config check' says.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.showSettings(settingsOf(cmd), origin) },
 	}
@@ -48,8 +49,13 @@ func (a *app) showSettings(settings *pflag.FlagSet, origin bool) error {
 	if origin {
 		t.head = append(t.head, "ORIGIN")
 	}
+	// marked are the settings in which something stands for a password.
+	var marked []string
 	settings.VisitAll(func(f *pflag.Flag) {
 		text, from := shownText(f), a.settings[f.Name].Origin
+		if storage.Redacted(text) {
+			marked = append(marked, f.Name)
+		}
 		row := []string{f.Name, orDash(text)}
 		values[f.Name] = typed(f, text)
 		if origin {
@@ -57,7 +63,13 @@ func (a *app) showSettings(settings *pflag.FlagSet, origin bool) error {
 		}
 		t.rows = append(t.rows, row)
 	})
-	return a.print(values, t)
+	if err := a.print(values, t); err != nil {
+		return err
+	}
+	if len(marked) > 0 && a.output == "json" {
+		a.note("holdfast: warning: a password is not shown; write it in before this is a file of settings: %s", strings.Join(marked, ", "))
+	}
+	return nil
 }
 
 // shownText returns the value of a setting without any password.

@@ -87,6 +87,10 @@ func (s *service) check() error {
 	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0:
 		return usagef("--drain-timeout, --retention, --max-clock-skew and --max-downtime must be positive")
 	}
+	if storage.Redacted(s.Sink) {
+		return usagef("--sink: a mark stands where a password should: 'holdfast config show' does not show passwords; write the password itself, or leave "+
+			"it out and use a password file (PGPASSFILE): %s", storage.RedactSink(s.Sink))
+	}
 	if err := storage.CheckSink(s.Sink); err != nil {
 		return usagef("--sink: %w", err)
 	}
