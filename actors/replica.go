@@ -40,8 +40,10 @@ type Replica struct {
 	// applying is the last entry that the shard's actor began, to name it when an actor panics.
 	applying atomic.Uint64
 	flushed  atomic.Uint64
-	alarmed  sync.Map // numbers of SKUs that an alarm was raised for
-	opened   atomic.Bool
+	// past is what the log said when admission opened first.
+	past    atomic.Pointer[Past]
+	alarmed sync.Map // numbers of SKUs that an alarm was raised for
+	opened  atomic.Bool
 
 	faultOnce sync.Once
 	closeOnce sync.Once
@@ -278,6 +280,26 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 
 // Flushed says that storage has everything up to an index.
 func (r *Replica) Flushed(index uint64) { r.flushed.Store(index) }
+
+// Past is what a replica's log held before it was first led from here.
+type Past struct {
+	// Mark is the newest flush mark (rule R27), Index the last entry.
+	Mark, Index uint64
+}
+
+// Past returns what the log held when admission opened first; false before.
+func (r *Replica) Past() (Past, bool) {
+	if p := r.past.Load(); p != nil {
+		return *p, true
+	}
+	return Past{}, false
+}
+
+// FlushMark returns the index of the newest flush mark that was applied.
+func (r *Replica) FlushMark(ctx context.Context) (index uint64, err error) {
+	err = r.visit(ctx, &mark{book: func(b *stock.Book) { index = b.Flushed() }, ledger: func(*stock.Ledger, uint64) {}})
+	return index, err
+}
 
 // Restore replaces the state by the one that a snapshot holds; it returns when the actors have it.
 func (r *Replica) Restore(src io.Reader) error {

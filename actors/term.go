@@ -23,6 +23,7 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 	}
 	s.r.clock.open(s.book.Now())
 	s.opening, s.term = 0, term
+	s.r.past.CompareAndSwap(nil, &Past{Mark: s.book.Flushed(), Index: s.book.Index()})
 	s.book.Recall()
 	for _, d := range s.desks {
 		d.open(term)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"holdfast/actors"
 	"holdfast/api"
@@ -20,7 +21,11 @@ func (n *Node) Ready() []api.Check {
 	for _, s := range n.shards {
 		checks = append(checks, s.check())
 	}
-	return append(checks, n.storageCheck(), n.diskCheck())
+	checks = append(checks, n.storageCheck())
+	if c := n.gapCheck(); !c.OK {
+		checks = append(checks, c)
+	}
+	return append(checks, n.diskCheck())
 }
 
 // check: a shard is ready when the actors of its replica have opened a term; what raft has queued does not count (rule R13).
@@ -50,6 +55,19 @@ func (n *Node) storageCheck() api.Check {
 			c.Detail = fmt.Sprintf("shard %d: %d orders, %d ms behind", st.Shard, st.LagOrders, st.LagMS)
 		}
 	}
+	return c
+}
+
+// gapCheck says what storage lacked since the start; it is OK when that was nothing.
+func (n *Node) gapCheck() api.Check {
+	c := api.Check{Name: "storage history", OK: true, Advisory: true}
+	var parts []string
+	for _, st := range n.flusher.Status() {
+		if st.Gap.Found() {
+			c.OK, parts = false, append(parts, fmt.Sprintf("shard %d: %v", st.Shard, st.Gap))
+		}
+	}
+	c.Detail = strings.Join(parts, "; ")
 	return c
 }
 

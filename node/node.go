@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,11 +78,11 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	} {
 		n.opening(step.name)
 		if err := step.open(); err != nil {
-			return nil, errors.Join(err, n.Close())
+			return nil, errors.Join(n.noRoom(err), n.Close())
 		}
 	}
 	if err := n.awaitReady(ctx); err != nil {
-		return nil, errors.Join(err, n.Close())
+		return nil, errors.Join(n.noRoom(err), n.Close())
 	}
 	return n, nil
 }
@@ -132,9 +131,6 @@ func (n *Node) openLog() (err error) {
 func (n *Node) advise(err error) error {
 	dir := n.cfg.DataDir
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w %s is full: free some space, choose another with --data-dir, or set a smaller --wal-segment-bytes (two segments are "+
-			"there from the start): %w", ErrDataDir, dir, err)
 	case errors.Is(err, wal.ErrLocked):
 		return fmt.Errorf("%w %s: another process serves from it: stop that one, or choose another with --data-dir: %w", ErrDataDir, dir, err)
 	case errors.Is(err, wal.ErrOtherCluster):
@@ -149,7 +145,7 @@ func (n *Node) advise(err error) error {
 func (n *Node) openShards() (err error) {
 	n.system = actors.Start(actors.Config{Logger: n.cfg.Logger, Registerer: n.registry})
 	for id := range n.id.Shards {
-		n.shards = append(n.shards, &shard{id: uint32(id + 1)})
+		n.shards = append(n.shards, &shard{id: uint32(id + 1), node: n.cfg.NodeID})
 	}
 	peer := n.listeners.peer
 	n.listeners.peer = nil // the cluster closes it, also when it fails
@@ -230,6 +226,10 @@ func (n *Node) openStorage() (err error) {
 		Shards: shards, Term: n.flushTerm, BacklogOrders: n.cfg.FlushBacklog,
 		Registerer: n.registry, Logger: n.cfg.Logger,
 	})
+	if errors.Is(err, storage.ErrForeignFile) && n.cfg.Sink == "sqlite" {
+		err = fmt.Errorf("node: nothing was changed: bring back orders.db of %s from a copy; or move it away, and the next start fills a new one "+
+			"with what is in memory: %w", n.cfg.DataDir, err)
+	}
 	return err
 }
 
@@ -259,7 +259,7 @@ func (n *Node) openAPI() (err error) {
 	return nil
 }
 
-// awaitReady waits until the actors of every shard have opened, which they do once all of the log is applied.
+// awaitReady waits until the actors of every shard have opened, which they do once all of the log is applied, and the log has its next segment.
 func (n *Node) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -270,6 +270,9 @@ func (n *Node) awaitReady(ctx context.Context) error {
 				waiting = c.Name + ": " + c.Detail
 				break
 			}
+		}
+		if waiting == "" && !n.hasSpare() {
+			waiting = "log: the segment after this one is being made"
 		}
 		if waiting == "" {
 			return nil

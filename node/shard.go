@@ -16,6 +16,8 @@ type shard struct {
 	id      uint32
 	replica atomic.Pointer[actors.Replica]
 	group   *cluster.Shard
+	node    string      // this one
+	told    atomic.Bool // storage, of the past
 }
 
 var _ storage.Source = (*shard)(nil)
@@ -34,6 +36,26 @@ func (s *shard) Flushed(index uint64) {
 	if r := s.replica.Load(); r != nil {
 		r.Flushed(index)
 	}
+}
+
+// History tells storage what it should have. The first time that is what the log said before this node led the shard: what it flushes and lets leave
+// memory since is its own. A shard that another node leads has no better answer than what is applied.
+func (s *shard) History(ctx context.Context) (h storage.History, known bool, err error) {
+	r := s.replica.Load()
+	if r == nil {
+		return h, false, cluster.ErrDown
+	}
+	past, opened := r.Past()
+	if !opened {
+		if leader := s.group.Leader(); leader == "" || leader == s.node {
+			return h, false, nil
+		}
+	}
+	if opened && s.told.CompareAndSwap(false, true) {
+		return storage.History{Mark: past.Mark, Index: past.Index}, true, nil
+	}
+	mark, err := r.FlushMark(ctx)
+	return storage.History{Mark: mark, Index: r.Applied()}, err == nil, err
 }
 
 // machine is a replica as raft sees it.

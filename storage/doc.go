@@ -13,6 +13,7 @@
 //
 // Files: source.go what is flushed; sink.go where to, with none.go, sqlite*.go and postgres.go: postgres_url.go reads its URL, postgres_open.go and
 // postgres_write.go are a session, postgres_sql.go what it says to the server; flusher.go opening, closing and status; shard.go the loop of
-// one shard (step 12 of an order); batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
+// one shard (step 12 of an order); records.go what it logs, gap.go what a sink
+// lost; batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
 // audit.go and postgres_audit.go read them back, probe.go looks at a database before anything is flushed to it; config.go, errors.go, metrics.go.
 package storage

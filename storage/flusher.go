@@ -14,6 +14,7 @@ type Flusher struct {
 	sink     Sink
 	shards   []*shardFlusher
 	metrics  *metrics
+	records  *records
 	draining chan struct{}
 	cancel   context.CancelFunc
 	// left holds why rows of each shard may be left; read once done is closed.
@@ -37,6 +38,8 @@ type Status struct {
 	Err error
 	// Failing: the last attempt failed.
 	Failing bool
+	// Gap is what the sink lacked when a session began, the last time that it lacked anything since the start.
+	Gap Gap
 
 	// For the metrics: whether there is a session, and how many attempts failed since the last that did not.
 	connected bool
@@ -59,12 +62,12 @@ func Open(c Config) (*Flusher, error) {
 
 func open(cfg Config, sink Sink) (*Flusher, error) {
 	f := &Flusher{cfg: cfg, sink: sink, draining: make(chan struct{}), done: make(chan struct{}), left: make([]error, len(cfg.Shards))}
-	f.metrics = newMetrics(f.Status)
+	f.metrics, f.records = newMetrics(f.Status), newRecords(cfg.Logger, sink.Name(), len(cfg.Shards))
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
 	firsts := make([]<-chan error, len(cfg.Shards))
 	for i, s := range cfg.Shards {
-		shard := newShardFlusher(&f.cfg, s, sink, f.metrics, f.draining)
+		shard := newShardFlusher(&f.cfg, s, sink, f.metrics, f.records, f.draining)
 		f.shards, firsts[i] = append(f.shards, shard), shard.first
 	}
 	if err := f.metrics.register(cfg.Registerer); err != nil {
@@ -88,6 +91,7 @@ func (f *Flusher) start(ctx context.Context) {
 	}
 	go func() {
 		running.Wait()
+		f.records.close()
 		close(f.done)
 	}()
 }

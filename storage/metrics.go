@@ -15,7 +15,7 @@ import (
 type metrics struct {
 	status func() []Status
 
-	index, lagOrders, lagSeconds, failing, backlogFull, sessions, failed *prometheus.Desc
+	index, lagOrders, lagSeconds, failing, backlogFull, sessions, failed, missing *prometheus.Desc
 
 	orders, skus, connects prometheus.Counter
 	failures               *prometheus.CounterVec
@@ -40,9 +40,11 @@ func newMetrics(status func() []Status) *metrics {
 		backlogFull: desc("backlog_full", "1 while more waits to be flushed than the bounds allow (flush-backlog, or a minute); selling goes on."),
 		sessions:    desc("sessions", "1 while the shard has a session with the sink."),
 		failed:      desc("failures_in_a_row", "Attempts that failed since the last one that did not; the pause between them doubles up to 2 s."),
-		orders:      counter("orders_total", "Order rows written, or found newer in the sink."),
-		skus:        counter("skus_total", "SKU rows written, or found newer in the sink."),
-		connects:    counter("connects_total", "Sessions opened."),
+		missing: desc("missing_below_index", "Log index up to which orders that had left memory may be missing in the sink, as found since the start; "+
+			"0: none known."),
+		orders:   counter("orders_total", "Order rows written, or found newer in the sink."),
+		skus:     counter("skus_total", "SKU rows written, or found newer in the sink."),
+		connects: counter("connects_total", "Sessions opened."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_storage_failures_total", Help: "Attempts to flush that failed, by reason.",
 		}, []string{"reason"}),
@@ -112,7 +114,7 @@ func (m *metrics) parts() []prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagSeconds, m.failing, m.backlogFull, m.sessions, m.failed} {
+	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagSeconds, m.failing, m.backlogFull, m.sessions, m.failed, m.missing} {
 		to <- d
 	}
 	for _, p := range m.parts() {
@@ -134,6 +136,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(m.backlogFull, float64(flag(errors.Is(s.Err, ErrBacklog))))
 		gauge(m.sessions, float64(flag(s.connected)))
 		gauge(m.failed, float64(s.inARow))
+		missing := uint64(0)
+		if s.Gap.Missing() {
+			missing = s.Gap.Mark
+		}
+		gauge(m.missing, float64(missing))
 	}
 	for _, p := range m.parts() {
 		p.Collect(to)

@@ -27,6 +27,8 @@ type model struct {
 	skus    []*stock.SKU
 	flushed []uint64
 	broken  error
+	history History
+	reading bool
 }
 
 var _ Source = (*model)(nil)
@@ -86,6 +88,13 @@ func (m *model) Flushed(index uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.flushed = append(m.flushed, index)
+}
+
+// History implements Source: a log that was never read before, unless the test says otherwise.
+func (m *model) History(context.Context) (History, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.history, !m.reading, m.broken
 }
 
 func (m *model) breakWith(err error) {

@@ -22,9 +22,14 @@ type postgresSession struct {
 	sql   *postgresSQL
 	// cursor is where the sink stood after the last transaction of this session.
 	cursor version
+	// isNew: the table had no cursor of the shard.
+	isNew bool
 }
 
-var _ Session = (*postgresSession)(nil)
+var (
+	_ Session  = (*postgresSession)(nil)
+	_ newcomer = (*postgresSession)(nil)
+)
 
 // open checks whose schema it is before anything is written to it, then makes the tables and takes the shard's cursor row, in one transaction.
 func (s *postgresSession) open(ctx context.Context) error {
@@ -144,9 +149,11 @@ func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 			return fmt.Errorf("adopt: %w", err)
 		}
 	}
-	if _, err := tx.Exec(ctx, s.sql.newCursor, int64(s.shard), base, s.sink.clusterID); err != nil {
+	made, err := tx.Exec(ctx, s.sql.newCursor, int64(s.shard), base, s.sink.clusterID)
+	if err != nil {
 		return err
 	}
+	s.isNew = made.RowsAffected() > 0
 	// A cursor of an older epoch counts log indexes that this epoch has given to other changes: everything is written again.
 	if _, err := tx.Exec(ctx, s.sql.newEpoch, base, int64(s.shard)); err != nil {
 		return err
@@ -160,6 +167,8 @@ func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 	}
 	return nil
 }
+
+func (s *postgresSession) fresh() bool { return s.isNew }
 
 // adopt takes the tables over from another cluster, as SQLite's adopt does. Whoever writes them has its cursor row locked first, so the cursors
 // are changed first: an open transaction of the other cluster ends before, and later ones find no row of theirs.

@@ -25,6 +25,7 @@ type shardFlusher struct {
 	shard   Shard
 	sink    Sink
 	metrics *metrics
+	records *records
 	// kick holds a token when somebody wants an idle shard looked at; draining is closed when the flusher closes.
 	kick     chan struct{}
 	draining <-chan struct{}
@@ -35,6 +36,8 @@ type shardFlusher struct {
 	session  Session
 	index    uint64
 	known    bool
+	compared bool // this session's sink with the log
+	unheard  bool // the sink had not heard of the shard when a session that was not compared began
 	retry    backoff
 	idle     idleness
 	backlog  backlog
@@ -54,9 +57,9 @@ const (
 	behind                   // a full batch: more is waiting
 )
 
-func newShardFlusher(cfg *Config, shard Shard, sink Sink, m *metrics, draining <-chan struct{}) *shardFlusher {
+func newShardFlusher(cfg *Config, shard Shard, sink Sink, m *metrics, r *records, draining <-chan struct{}) *shardFlusher {
 	return &shardFlusher{
-		cfg: cfg, shard: shard, sink: sink, metrics: m, draining: draining,
+		cfg: cfg, shard: shard, sink: sink, metrics: m, records: r, draining: draining,
 		kick: make(chan struct{}, 1), first: make(chan error, 1),
 		retry:   backoff{min: cfg.RetryMin, max: cfg.RetryMax},
 		idle:    idleness{poll: cfg.PollInterval, most: cfg.IdleInterval},
@@ -110,6 +113,9 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	if elsewhere {
 		f.leave()
 		return caughtUp, nil
+	}
+	if known, err := f.compare(ctx); err != nil || !known && !f.isDraining() {
+		return caughtUp, err
 	}
 	changes, err := f.read(ctx)
 	if err != nil {
@@ -169,7 +175,10 @@ func (f *shardFlusher) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.session, f.known = session, true
+	f.session, f.known, f.compared = session, true, false
+	if s, keeps := session.(newcomer); keeps {
+		f.unheard = f.unheard || s.fresh()
+	}
 	f.metrics.connects.Inc()
 	f.backlog.restart(index)
 	f.flushed(index)
@@ -221,10 +230,10 @@ func (f *shardFlusher) disconnect() {
 // settle notes how a round went: for the pauses, the log, the metrics and the status.
 func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
 	switch {
-	case err == nil && f.retry.failures > 0:
-		f.cfg.Logger.Info("storage: flushing again", "shard", f.shard.ID, "sink", f.sink.Name(), "index", f.index)
-	case err != nil && f.retry.failures == 0 && ctx.Err() == nil:
-		f.cfg.Logger.Warn("storage: cannot flush, trying again", "shard", f.shard.ID, "sink", f.sink.Name(), "index", f.index, "error", err)
+	case err == nil:
+		f.records.went(f.shard.ID, f.index)
+	case ctx.Err() == nil:
+		f.records.failed(f.shard.ID, f.index, err)
 	}
 	if err != nil {
 		f.metrics.failure(err)

@@ -13,4 +13,6 @@ type Source interface {
 	Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error)
 	// Flushed says that everything up to index is durable in the sink.
 	Flushed(index uint64)
+	// History returns what the log says was in storage. known is false while the log is still being read; then nothing is written yet.
+	History(ctx context.Context) (h History, known bool, err error)
 }

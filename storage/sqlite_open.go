@@ -20,13 +20,18 @@ type sqliteSession struct {
 	shard uint32
 	files files
 	// cursor is where the sink stood after the last transaction of this session.
-	cursor      version
+	cursor version
+	// isNew: the file had no cursor of the shard.
+	isNew       bool
 	order, sku  *sql.Stmt
 	take, write *sql.Stmt
 	args        []any
 }
 
-var _ Session = (*sqliteSession)(nil)
+var (
+	_ Session  = (*sqliteSession)(nil)
+	_ newcomer = (*sqliteSession)(nil)
+)
 
 // open checks whose file it is before anything is written to it, then makes the tables and takes the shard's cursor row.
 func (s *sqliteSession) open(ctx context.Context) error {
@@ -134,10 +139,16 @@ func (s *sqliteSession) claim(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := s.conn.ExecContext(ctx, "insert into cursor (shard, log_index, term, cluster_id) values (?, ?, 0, ?) on conflict do nothing",
-		s.shard, base, s.sink.clusterID); err != nil {
+	made, err := s.conn.ExecContext(ctx, "insert into cursor (shard, log_index, term, cluster_id) values (?, ?, 0, ?) on conflict do nothing",
+		s.shard, base, s.sink.clusterID)
+	if err != nil {
 		return err
 	}
+	rows, err := made.RowsAffected()
+	if err != nil {
+		return err
+	}
+	s.isNew = rows > 0
 	// A cursor of an older epoch counts log indexes that this epoch has given to other changes: everything is written again.
 	if _, err := s.conn.ExecContext(ctx, "update cursor set log_index = ?, term = 0 where shard = ? and log_index < ?",
 		base, s.shard, base); err != nil {
@@ -152,6 +163,8 @@ func (s *sqliteSession) claim(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *sqliteSession) fresh() bool { return s.isNew }
 
 // adopt takes the file over from another cluster. Versions of two clusters do not compare, so the rows that are there lose theirs: whatever
 // this cluster writes wins over them, and what it does not know stays as it was, with version 0.

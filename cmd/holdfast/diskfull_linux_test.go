@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,4 +63,23 @@ func TestDiskGetsFull(t *testing.T) {
 	if err != nil || s.Held < sold || sold == 0 {
 		t.Errorf("%d acknowledged: %+v, %v", sold, s, err)
 	}
+}
+
+// A disk with room for the first segment of the log and not for the second is a start that fails with exit code 1 and what to do: no node gets ready
+// on it, whatever it is that meets the end of the disk first.
+func TestStartOnANearlyFullDisk(t *testing.T) {
+	for _, size := range []string{"6m", "7m", "7900k"} {
+		for try := range 3 {
+			data := filepath.Join(mounted(t, "size="+size), "data")
+			cmd := exec.Command(program(t), serveArgs(data, "--wal-segment-bytes", "4194304")...)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			err := cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != 1 || out.Len() > 0 || !strings.Contains(errs.String(), "is full: free some space") {
+				t.Errorf("%s, try %d: exit code %d, %v\n%s\n%s", size, try, code, err, &out, &errs)
+			}
+		}
+	}
+	// Room for both, for snapshots and for the database, is enough.
+	stop(t, launch(t, filepath.Join(mounted(t, "size=12m"), "data"), "--wal-segment-bytes", "4194304"))
 }
