@@ -20,4 +20,7 @@
 // there), peerdrop.go (who was turned away), stream.go (one kind of traffic), transport.go (raft over it), contact.go (who answered raft), latesnap.go,
 // peers.go (requests beside raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, metrics.go, errors.go.
 // Certificates are in peercert, placement is in placement. Why it is so: DESIGN.md.
+//
+// Below it: meta (what a cluster knows of itself, and the plans by which replicas move; pure), placement (where things go; pure), peercert (the
+// certificates of nodes). No node runs a meta group yet.
 package cluster

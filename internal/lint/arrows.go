@@ -24,6 +24,7 @@ var layers = []layer{
 	{"stock", []string{"stock"}},
 	{"wal", []string{"wal"}},
 	{"cluster/placement", []string{"stock", "cluster/placement"}},
+	{"cluster/meta", []string{"stock", "cluster/placement", "cluster/meta"}},
 	{"cluster", []string{"stock", "wal", "cluster"}},
 	{"actors", []string{"stock", "actors"}},
 	{"api/client", []string{"stock", "api"}},
