@@ -15,5 +15,5 @@
 // postgres_write.go are a session, postgres_sql.go what it says to the server; flusher.go opening, closing and status; shard.go the loop of
 // one shard (step 12 of an order); records.go what it logs, gap.go what a sink
 // lost; batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
-// audit.go and postgres_audit.go read them back, probe.go looks at a database before anything is flushed to it; config.go, errors.go, metrics.go.
+// audit.go and postgres_audit.go read them back, probe.go and probe_sqlite.go look at a database before anything is flushed to it; config.go, errors.go, metrics.go.
 package storage

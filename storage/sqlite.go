@@ -45,6 +45,9 @@ func newSQLite(c *Config) (*sqliteSink, error) {
 	}, nil
 }
 
+// immutable is the mode of a file that nobody has open: it is only read, and nothing is made beside it.
+const immutable = "immutable"
+
 // openSQLite returns a handle that keeps no idle connections, and the absolute path. The file is not touched yet.
 func openSQLite(path, mode string, busy time.Duration) (*sql.DB, string, error) {
 	if path == "" {
@@ -55,6 +58,10 @@ func openSQLite(path, mode string, busy time.Duration) (*sql.DB, string, error) 
 		return nil, "", fmt.Errorf("storage: path of the SQLite file: %w", err)
 	}
 	query := url.Values{"mode": {mode}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())}}
+	if mode == immutable {
+		query.Set("mode", "ro")
+		query.Set("immutable", "1")
+	}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {

@@ -220,3 +220,14 @@ func await(t *testing.T, what string, so func() bool) {
 		}
 	}
 }
+
+// The database of a node that serves is looked at beside it, and the node goes on with it.
+func TestDoctorBesideANodeOnSQLite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	n := launch(t, dir)
+	_, found := examined(t, "--data-dir", dir)
+	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 1", "")
+	stop(t, n)
+	_, found = examined(t, "--data-dir", dir)
+	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 1", "")
+}

@@ -29,7 +29,7 @@ func judgeWall(c *node.Config, f *facts) Check {
 	case k.stepped.Abs() > maxStep:
 		return warn(name, setRight, "%s: it was set by %v while this ran; holds expire by it", now, k.stepped.Round(time.Millisecond))
 	case !k.known:
-		return pass(name, "%s", now)
+		return warn(name, "timedatectl, or what keeps this machine's time", "%s, cannot tell whether it is synchronised: the system does not say", now)
 	case !k.synchronised:
 		return warn(name, setRight, "%s, not synchronised: opening times and holds are only as good as it is", now)
 	case k.maxError > c.MaxClockSkew:

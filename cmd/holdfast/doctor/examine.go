@@ -49,7 +49,7 @@ func gather(ctx context.Context, cfg *Config) facts {
 	if err := cfg.Node.Check(); !errors.Is(err, access.ErrKeysFile) && !errors.Is(err, access.ErrCertificate) {
 		f.guard = err
 	}
-	f.sink = gatherSink(ctx, &cfg.Node, f.contents.identity.ClusterID)
+	f.sink = gatherSink(ctx, &cfg.Node, &f.contents)
 	f.clock = readClock()
 	f.now = time.Now()
 	f.clock.stepped = f.now.Round(0).Sub(wall) - f.now.Sub(begin)

@@ -122,6 +122,7 @@ type keys struct {
 
 type sink struct {
 	postgres bool
+	sqlite   bool
 	report   storage.SinkReport
 	err      error
 }

@@ -201,7 +201,7 @@ func badClocks() []bad {
 		{"stepped", func(f *facts, _ *node.Config) { f.clock.stepped = -2 * time.Second }, "clock", Warn, "set-ntp"},
 		{"not synchronised", func(f *facts, _ *node.Config) { f.clock.synchronised = false }, "clock", Warn, "set-ntp"},
 		{"uncertain", func(f *facts, _ *node.Config) { f.clock.maxError = time.Second }, "clock", Warn, "set-ntp"},
-		{"not told", func(f *facts, _ *node.Config) { f.clock = clock{} }, "clock", Pass, ""},
+		{"not told", func(f *facts, _ *node.Config) { f.clock = clock{} }, "clock", Warn, "timedatectl"},
 		{"behind", func(f *facts, _ *node.Config) { f.contents.last = stock.TimeOf(noon.Add(time.Minute)) }, "log time", Fail, "--accept-clock"},
 		{"ahead", func(f *facts, _ *node.Config) { f.contents.last = stock.TimeOf(noon.AddDate(0, 0, -8)) }, "log time", Fail, "--accept-clock"},
 		{"ahead, accepted", func(f *facts, c *node.Config) {

@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,12 +19,18 @@ const (
 	farAway = 50 * time.Millisecond
 )
 
-func gatherSink(ctx context.Context, c *node.Config, clusterID string) (s sink) {
-	if !storage.SharedSink(c.Sink) {
-		return s
-	}
+func gatherSink(ctx context.Context, c *node.Config, contents *contents) (s sink) {
+	clusterID := contents.identity.ClusterID
 	ctx, cancel := context.WithTimeout(ctx, sinkTime)
 	defer cancel()
+	switch {
+	case c.Sink == "sqlite":
+		s.sqlite = true
+		s.report, s.err = storage.ProbeSQLite(ctx, filepath.Join(c.DataDir, "orders.db"), clusterID, contents.holder != 0)
+		return s
+	case !storage.SharedSink(c.Sink):
+		return s
+	}
 	s.postgres = true
 	s.report, s.err = storage.ProbeSink(ctx, c.Sink, clusterID)
 	return s
@@ -30,6 +38,9 @@ func gatherSink(ctx context.Context, c *node.Config, clusterID string) (s sink) 
 
 func judgeSink(c *node.Config, f *facts) []Check {
 	const name = "sink"
+	if f.sink.sqlite {
+		return []Check{judgeSQLite(c, f)}
+	}
 	if !f.sink.postgres {
 		return []Check{pass(name, "%s", c.Sink)}
 	}
@@ -56,6 +67,33 @@ func judgeSink(c *node.Config, f *facts) []Check {
 	}
 	checks := []Check{pass(name, "%s, PostgreSQL %s, role %s, schema %s, %s", r.Where, r.Server, r.Role, r.Schema, tables)}
 	return append(checks, judgeDatabase(c, r)...)
+}
+
+// judgeSQLite says what a start would make of orders.db.
+func judgeSQLite(c *node.Config, f *facts) Check {
+	const name, back = "sink", "a copy of orders.db; or mv orders.db orders.db.old, and the next start fills a new one with what is in memory"
+	r, err := &f.sink.report, f.sink.err
+	served := f.contents.identity.ClusterID != ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !served:
+		return pass(name, "sqlite, orders.db is yet to be made")
+	case errors.Is(err, fs.ErrNotExist) || err == nil && r.SchemaVersion == 0 && served && !r.Unread:
+		return warn(name, "a copy of orders.db, unless the node never got ready or had another --sink", "sqlite, orders.db is gone or empty: it is filled with "+
+			"what is in memory, and orders that had left memory will be missing")
+	case errors.Is(err, storage.ErrNewerSchema):
+		return fail(name, "a newer build", "%v", err)
+	case errors.Is(err, storage.ErrForeignFile):
+		return fail(name, back, "%v", err)
+	case errors.Is(err, fs.ErrPermission):
+		return warn(name, "run doctor as the node's user", "%v", err)
+	case err != nil:
+		return fail(name, back, "%v: orders are taken all the same, and wait in memory", err)
+	case r.OtherCluster != "" && !c.AdoptSink:
+		return fail(name, "the orders.db of this directory; or --adopt-sink", "%s was written by cluster %s", r.Where, r.OtherCluster)
+	case r.SchemaVersion == 0:
+		return warn(name, "start the node: it takes orders.db-wal in", "sqlite, cannot tell: orders.db-wal was left behind and holds what orders.db lacks")
+	}
+	return pass(name, "sqlite, tables of version %d", r.SchemaVersion)
 }
 
 // forPsql drops the parameters of a sink's URL that psql does not take there, such as search_path.
