@@ -41,7 +41,7 @@ func TestASinkThatLostItsRowsIsTold(t *testing.T) {
 				c := config(sink, m)
 				c.Logger = j.Logger()
 				f := mustOpen(t, c)
-				eventually(t, 10*time.Second, "filled again", func() bool { return m.lastFlushed() == m.at() })
+				eventually(t, 10*time.Second, "told", func() bool { return f.Status()[0].Gap.Found() })
 				if g := f.Status()[0].Gap; !g.Found() || g.Missing() != (mark > 0) || g.Mark != mark {
 					t.Errorf("%+v", g)
 				}
@@ -53,11 +53,11 @@ func TestASinkThatLostItsRowsIsTold(t *testing.T) {
 				}
 				// What is there again is not told again.
 				f = mustOpen(t, c)
-				eventually(t, 10*time.Second, "flushed", func() bool { return m.lastFlushed() == m.at() })
-				if g := f.Status()[0].Gap; g.Found() {
-					t.Errorf("%+v", g)
-				}
+				eventually(t, 10*time.Second, "connected", func() bool { return f.Status()[0].connected })
 				mustClose(t, f)
+				if g := f.Status()[0].Gap; g.Found() {
+					t.Errorf("told again: %+v", g)
+				}
 			})
 		})
 	}
