@@ -50,7 +50,7 @@ func (a *app) serve(ctx context.Context, s *service) (err error) {
 			return drain(n, s, signals)
 		case err := <-n.Fatal():
 			if code := node.ExitCode(err); code == ExitCorrupt {
-				// Nothing is closed: raft panics, which is exit code 2, as soon as it wants to write to a log that has failed.
+				// Nothing is closed: after a log that failed there is nothing to end in order, and the reason is what counts.
 				return exitWith(code, err)
 			}
 			return exitWith(node.ExitCode(err), errors.Join(err, n.Close()))
