@@ -32,10 +32,11 @@ func faultsOf(kind waltest.OpKind) []error {
 
 // faultRun is one run of a workload in which one operation fails.
 type faultRun struct {
-	t    *testing.T
-	fs   *waltest.FS
-	at   int // the operation that fails
-	pick int // how
+	t  *testing.T
+	fs *waltest.FS
+	at int // the operation that fails
+	// turn counts the faults of each kind of operation on each kind of file over all runs, so that each is met in each of its ways.
+	turn map[string]int
 
 	mu     sync.Mutex // guards all below
 	ops    int
@@ -61,8 +62,9 @@ func (r *faultRun) hook(op waltest.Op) error {
 	if r.ops++; r.ops <= r.at {
 		return nil
 	}
-	faults := faultsOf(op.Kind)
-	r.failed, r.err = &op, faults[r.pick%len(faults)]
+	faults, what := faultsOf(op.Kind), fmt.Sprint(op.Kind, filepath.Ext(op.Name))
+	r.failed, r.err = &op, faults[r.turn[what]%len(faults)]
+	r.turn[what]++
 	return r.err
 }
 
@@ -79,12 +81,9 @@ func (r *faultRun) cause() error {
 // once, refuses everybody from then on, and does not touch a file again that a write or a sync failed on, above all with
 // no second fsync; the next start finds what was acknowledged.
 func TestEveryFault(t *testing.T) {
-	counts := map[string]int{}
+	counts, turn := map[string]int{}, map[string]int{}
 	for at := 0; ; at++ {
-		r := &faultRun{t: t, fs: waltest.NewFS(), at: at, pick: at}
-		if at%7 == 3 { // the same kinds of operations meet each fault in the long run
-			r.pick++
-		}
+		r := &faultRun{t: t, fs: waltest.NewFS(), at: at, turn: turn}
 		if !r.run(counts) {
 			break
 		}
