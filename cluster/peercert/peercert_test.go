@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"holdfast/internal/programtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -261,10 +263,7 @@ func TestNamesInCertificates(t *testing.T) {
 }
 
 func TestOpenSSLAgrees(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
+	openssl := programtest.Find(t, "openssl", "openssl")
 	made := mustMake(t, Request{Dir: t.TempDir(), Nodes: []string{"n1"}})
 	n := made.Nodes[0]
 	for _, purpose := range []string{"sslserver", "sslclient"} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"holdfast/cmd/holdfast/child"
+	"holdfast/internal/programtest"
 	"holdfast/storage/pgtest"
 )
 
@@ -21,21 +21,24 @@ var refresh = flag.Bool("refresh", false, "write the output that pages show anew
 // walked are the pages whose commands are run as they stand, with the programs that they need besides bash.
 var walked = []struct {
 	page  string
-	needs []string
+	needs [][2]string // a program, and its Debian package
 	// databases: the page's sudo -u postgres reaches a PostgreSQL server.
 	databases bool
 }{
 	{"README.md", nil, false},
-	{"docs/start.md", []string{"curl", "sqlite3", "openssl", "psql", "prometheus", "promtool"}, true},
+	{"docs/start.md", [][2]string{{"curl", "curl"}, {"sqlite3", "sqlite3"}, {"openssl", "openssl"}, {"psql", "postgresql-client"},
+		{"prometheus", "prometheus"}, {"promtool", "prometheus"}}, true},
 }
+
+var bash = [2]string{"bash", "bash"}
 
 // What the pages show is what their commands print: each block of commands runs as it stands, and its output must have the shape of what the page
 // shows. Ids, times and sizes differ from run to run and are not compared. With -args -refresh the pages are written anew.
 func TestPages(t *testing.T) {
 	for _, w := range walked {
 		t.Run(w.page, func(t *testing.T) {
-			for _, program := range append(w.needs, "bash") {
-				need(t, program)
+			for _, program := range append(w.needs, bash) {
+				programtest.Find(t, program[0], program[1])
 			}
 			path := filepath.Join("..", "..", w.page)
 			text, err := os.ReadFile(path)
@@ -60,7 +63,7 @@ func TestPages(t *testing.T) {
 
 // A page that shows what its commands do not print is found, and one that differs only in ids and times is not.
 func TestPagesThatLie(t *testing.T) {
-	need(t, "bash")
+	programtest.Find(t, bash[0], bash[1])
 	page := strings.Split("```sh\necho '{\"available\":2}'\n```\n<!-- output of it begins -->\n```json\n{\"available\":3}\n```\n<!-- output of it ends -->", "\n")
 	if _, wrong := walk(t, newHome(t), page); len(wrong) != 1 {
 		t.Errorf("found %q", wrong)
@@ -225,16 +228,4 @@ func shape(out string) string {
 		out = d.what.ReplaceAllString(out, d.name)
 	}
 	return strings.TrimSpace(out)
-}
-
-// need skips a test whose program is not installed, with the reason; where CI is set, nothing may skip.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("%s is not installed", program)
 }

@@ -7,23 +7,17 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"holdfast/internal/programtest"
 )
 
 // maxExposure is the highest score, times ten, that the unit may have: docs/operating.md says what it is.
 const maxExposure = "15"
 
-// systemdAnalyze returns the program that knows units. Where it is missing the test skips, in CI it fails.
+// systemdAnalyze returns the program that knows units.
 func systemdAnalyze(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("systemd-analyze")
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%v: install the package systemd", err)
-	}
-	t.Skip(err)
-	return ""
+	return programtest.Find(t, "systemd-analyze", "systemd")
 }
 
 // unitFile copies the unit with this program in its place, as the manager wants to see the program that it starts.

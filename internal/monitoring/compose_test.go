@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"holdfast/internal/programtest"
 )
 
 // service is what the checks look at; a field that is not here is the compose file's own business.
@@ -162,14 +164,8 @@ func TestComposition(t *testing.T) {
 
 // secrets.sh makes every secret that the composition names, in a directory that nobody else can enter, and makes none again.
 func TestSecretsAreMade(t *testing.T) {
-	for _, program := range []string{"sh", "openssl"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed", program)
-			}
-			t.Skipf("%s is not installed", program)
-		}
-	}
+	programtest.Find(t, "sh", "dash")
+	programtest.Find(t, "openssl", "openssl")
 	c, err := readComposition(read(t, "deploy/compose.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package monitoring
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -11,19 +10,14 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"holdfast/internal/programtest"
 )
 
 // promtool runs Prometheus' own checker in deploy/prometheus.
 func promtool(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	program, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("promtool is not installed (Debian package prometheus)")
-		}
-		t.Skip("promtool is not installed (Debian package prometheus)")
-	}
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(programtest.Find(t, "promtool", "prometheus"), args...)
 	cmd.Dir = filepath.Join("..", "..", "deploy", "prometheus")
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"holdfast/internal/programtest"
 )
 
 // offers returns what the program offers a shell at the end of a line, and the directive.
@@ -108,10 +110,7 @@ func TestCompletionScripts(t *testing.T) {
 // Bash, with the script, calls the program and offers what it says. The parts of the package bash-completion that the script uses are stood in for
 // by a few lines where it is not installed.
 func TestBashCompletes(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash")
-	}
+	bash := programtest.Find(t, "bash", "bash")
 	dir := t.TempDir()
 	_, script, _ := run(nil, "completion", "bash")
 	_, answer, _ := run(nil, "__complete", "serve", "--log-level", "")

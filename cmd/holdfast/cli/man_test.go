@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"holdfast/internal/programtest"
 )
 
 // commands returns every command that people see, as the words that are typed.
@@ -97,10 +99,7 @@ func TestManKeepsForeignFiles(t *testing.T) {
 
 // The pages are ones that man shows without a complaint.
 func TestManReads(t *testing.T) {
-	man, err := exec.LookPath("man")
-	if err != nil {
-		t.Skip("there is no man (Debian: man-db)")
-	}
+	man := programtest.Find(t, "man", "man-db")
 	dir := t.TempDir()
 	if code, _, errs := run(nil, "man", dir); code != ExitOK {
 		t.Fatal(errs)
@@ -112,7 +111,7 @@ func TestManReads(t *testing.T) {
 		cmd.Stderr = &errs
 		text, err := cmd.Output()
 		if err != nil && strings.Contains(errs.String(), "exec") {
-			t.Skipf("man cannot run here: %s", &errs)
+			programtest.Missing(t, "man cannot run here: "+errs.String())
 		}
 		if err != nil || errs.Len() > 0 || !strings.Contains(string(text), "EXIT STATUS") {
 			t.Errorf("%s: %v %s\n%s", page, err, &errs, text)
