@@ -259,7 +259,7 @@ func TestTheStateAgreesWithTheOracle(t *testing.T) {
 
 func TestEveryCutAndReplayGivesTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		entries, _, _ := sequence(t, 40)
+		entries, _, _ := sequence(t, 28)
 		s := New()
 		var outcomes []Outcome
 		var cuts [][]byte
