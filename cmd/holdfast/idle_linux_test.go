@@ -34,8 +34,6 @@ const (
 	buyersPerSecond = 200
 	// maxIdleBytes bounds the memory of the node per idle connection: two buffers of 4 KiB, a goroutine with its stack, and what belongs to them.
 	maxIdleBytes = 40 << 10
-	// slackBytes is what the process may grow by for other reasons meanwhile; the race detector alone takes most of it.
-	slackBytes = 96 << 20
 )
 
 // Thousands of connections that do nothing and a hundred slow bodies leave the buyers alone: each is answered, nothing is executed twice, an idle
@@ -60,7 +58,7 @@ func TestIdleConnections(t *testing.T) {
 	if open := gauge(t, node, `holdfast_api_connections{listener="public"}`); open < float64(n) {
 		t.Errorf("only %v connections are open", open)
 	}
-	if perConn > maxIdleBytes+slackBytes/float64(n) {
+	if perConn > maxIdleBytes+detectorBytes/float64(n) {
 		t.Errorf("an idle connection takes %.0f bytes", perConn)
 	}
 	if gauge(t, node, `holdfast_api_problems_total{code="body_timeout"}`) == 0 {
