@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -24,6 +25,9 @@ type sqliteSink struct {
 	db        *sql.DB
 	// turn holds one token: whoever has it may begin a write transaction.
 	turn chan struct{}
+	// closing is held while a connection closes. SQLite takes the write-ahead file in when the last one goes; of two that go at the same moment
+	// each would take the other for one that stays.
+	closing sync.Mutex
 	// pragmas are run on each new connection after ours.
 	pragmas []string
 	// probe, when set, is called between the steps of a transaction and may fail them.

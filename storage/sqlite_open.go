@@ -204,6 +204,8 @@ func (s *sqliteSession) Close() error {
 			errs = append(errs, stmt.Close())
 		}
 	}
+	s.sink.closing.Lock()
+	defer s.sink.closing.Unlock()
 	return errors.Join(append(errs, s.conn.Close())...)
 }
 

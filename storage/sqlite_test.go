@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -245,5 +247,41 @@ func TestPathsWithSpecialCharacters(t *testing.T) {
 	requireSame(t, path, m)
 	if _, err := os.Stat(path); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// However many sessions end at the same moment, the last one leaves no write-ahead file behind.
+func TestSessionsThatCloseTogetherTakeTheLogIn(t *testing.T) {
+	for range 20 {
+		path := dbPath(t)
+		c, err := config(path, newModel(1, 1)).withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sink, err := newSQLite(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions := make([]Session, 8)
+		for i := range sessions {
+			if sessions[i], _, err = sink.Connect(t.Context(), uint32(i+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var closing sync.WaitGroup
+		for _, s := range sessions {
+			closing.Go(func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		closing.Wait()
+		if err := sink.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("orders.db-wal: %v", err)
+		}
 	}
 }
