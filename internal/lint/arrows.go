@@ -90,6 +90,7 @@ var contained = []containment{
 	{"go.uber.org/goleak", nil, anyTest},
 	{"pgregory.net/rapid", nil, anyTest},
 	{"github.com/rogpeppe/go-internal", nil, anyTest},
+	{"github.com/anishathalye/porcupine", nil, anyTest},
 }
 
 // checkArrows holds the table of layers.
