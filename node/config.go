@@ -22,6 +22,12 @@ type Config struct {
 	NodeID, DataDir string
 	// HTTP, Admin and Peer are the addresses to listen on; port 0 takes a free one.
 	HTTP, Admin, Peer string
+	// AdvertiseHTTP, AdvertiseAdmin and AdvertisePeer are where others reach the listeners; "": where they are bound.
+	AdvertiseHTTP, AdvertiseAdmin, AdvertisePeer string
+	// Join holds the peer addresses of nodes of a cluster. A node with an empty data directory joins through one of them, tried in turn for
+	// JoinTimeout; without any it creates a cluster. Nobody looks at it when the directory holds a node.
+	Join        []string
+	JoinTimeout time.Duration
 	// Access says who may call. Insecure allows listeners that others can reach although keys and TLS do not both guard them.
 	Access   Access
 	Insecure bool
@@ -33,7 +39,7 @@ type Config struct {
 	Sink string
 	// AdoptSink takes over a sink that another cluster wrote.
 	AdoptSink bool
-	// Refusals is "strict": a refusal rests on a leadership check. With one voter it always does.
+	// Refusals is "strict": a refusal rests on a leadership check (rule R9); or "fast": it does not, and says so. With one voter it always does.
 	Refusals string
 
 	// AcceptClock starts although the machine's clock is more than MaxClockSkew behind the log's time or MaxDowntime ahead of it.
@@ -72,7 +78,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		NodeID: "n1", DataDir: "holdfast-data", HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Peer: "127.0.0.1:8082",
-		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict",
+		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict", JoinTimeout: time.Minute,
 		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour,
 		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, MaxRemembered: stock.DefaultMaxRemembered, ApplyBacklog: 64,
 		MaxBodyBytes: api.DefaultMaxBodyBytes, MaxBatchBytes: api.DefaultMaxBatchBytes, MaxBodyMemoryBytes: api.DefaultMaxBodyMemoryBytes,
@@ -93,7 +99,7 @@ func (c Config) withDefaults() Config {
 		fill(f.v, *f.to)
 	}
 	for _, f := range []struct{ v, to *time.Duration }{
-		{&c.Retention, &d.Retention}, {&c.MaxClockSkew, &d.MaxClockSkew}, {&c.MaxDowntime, &d.MaxDowntime},
+		{&c.Retention, &d.Retention}, {&c.JoinTimeout, &d.JoinTimeout}, {&c.MaxClockSkew, &d.MaxClockSkew}, {&c.MaxDowntime, &d.MaxDowntime},
 		{&c.BodyTimeout, &d.BodyTimeout}, {&c.SnapshotAge, &d.SnapshotAge}, {&c.DiskStallExit, &d.DiskStallExit},
 	} {
 		fill(f.v, *f.to)
@@ -149,8 +155,10 @@ const minRetention = time.Minute + time.Second
 // check refuses what cannot work before anything is touched.
 func (c *Config) check() error {
 	switch {
-	case c.Refusals != "strict":
-		return fmt.Errorf("%w: refusals %q: with one voter every refusal is strict", ErrConfig, c.Refusals)
+	case c.Refusals != "strict" && c.Refusals != "fast":
+		return fmt.Errorf("%w: --refusals %q: must be strict or fast", ErrConfig, c.Refusals)
+	case c.JoinTimeout < 0:
+		return fmt.Errorf("%w: --join-timeout %v: must be positive", ErrConfig, c.JoinTimeout)
 	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.MaxRemembered < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
 	case c.Retention < minRetention || c.Retention.Milliseconds() > stock.MaxRetentionMS:
@@ -161,6 +169,9 @@ func (c *Config) check() error {
 	}
 	if err := cluster.CheckNodeID(c.NodeID); err != nil {
 		return fmt.Errorf("--node-id: %w", err)
+	}
+	if err := c.checkReached(); err != nil {
+		return err
 	}
 	if err := c.logConfig().Check(); err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		"more shards than can":  func(c *Config) { c.Shards = 100_000 },
 		"a name with a space":   func(c *Config) { c.NodeID = "n 1" },
 		"an unknown sink":       func(c *Config) { c.Sink = "mysql" },
-		"refusals of two kinds": func(c *Config) { c.Refusals = "fast" },
+		"refusals of two kinds": func(c *Config) { c.Refusals = "both" },
 		"no retention":          func(c *Config) { c.Retention = 1 },
 		"too short a retention": func(c *Config) { c.Retention = time.Minute },
 		"a wrong file of keys":  func(c *Config) { c.Access.APIKeys = keys },

@@ -58,7 +58,7 @@ var flagWords = map[string][]cobra.Completion{
 	"log-level":    {"debug", "info", "warn", "error"},
 	"log-format":   {"text\tkey=value", "json\ta line of JSON each"},
 	"log-requests": {"off\t500, 504 and slow ones only", "errors\tevery 5xx", "all"},
-	"refusals":     {"strict\ta refusal rests on a leadership check"},
+	"refusals":     {"strict\ta refusal rests on a leadership check", "fast\tit does not, and says so"},
 	"sink":         {"sqlite\ta file in the data directory", "none\tnothing is stored", "postgres://\ta PostgreSQL database"},
 	"mode":         {"hold\tdeduct now, pay within --hold-ttl", "on_order\tdeducted and confirmed at once", "on_payment\tdeducted when paid"},
 	"role":         {"order\tthe public listener", "admin\tboth listeners"},

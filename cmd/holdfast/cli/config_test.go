@@ -210,7 +210,7 @@ func TestShownPasswordsAreNotTaken(t *testing.T) {
 func TestCheckSaysWhatServeSays(t *testing.T) {
 	for _, settings := range []string{
 		"shards: 0", "shards: 100000", "shards: many", "node-id: ''", "node-id: a b", "nod-id: n1", "stock: 5", "config: x", "output: json", "retention: 0s",
-		"refusals: fast", "refusals: maybe", "sink: mysql", "sink: postgres://app:s3cret@db:port/x", "http: :8080", "http: nonsense", "peer: 0.0.0.0:1", "max-conns: -1",
+		"refusals: maybe", "join: nowhere", "join-timeout: 0s", "advertise-peer: 0.0.0.0:8082", "sink: mysql", "sink: postgres://app:s3cret@db:port/x", "http: :8080", "http: nonsense", "peer: 0.0.0.0:1", "max-conns: -1",
 		"wal-segment-bytes: 1", "wal-soft-bytes: 10\nwal-hard-bytes: 5", "log-level: loud", "log-format: xml", "audit-files: 1", "audit-log: /dev/null",
 		"audit-log: /", "tls-cert: none.pem",
 		"api-keys: none.yaml", "tls-cert: none.pem\ntls-key: none.pem", "drain-timeout: 20", "api-key: hf_x", "- a", "",
