@@ -31,6 +31,7 @@
 // Its forms outside memory:
 //
 //	codec.go codec_order.go codec_admin.go           proposals
+//	wire.go wire_request.go wire_outcome.go          what nodes tell each other: requests and outcomes
 //	msgpack.go msgpack_reader.go scan.go             msgpack: what is written by hand, what is checked before the library reads
 //	cut.go snapshot.go snapshot_rows.go restore.go restore_rows.go   consistent cuts, canonical snapshots, hashes
 package stock
