@@ -15,12 +15,20 @@ var (
 	ErrOtherCluster = errors.New("storage: the sink belongs to another cluster")
 	// ErrStaleTerm is returned when a later term has written the shard's cursor: whoever flushes in an older one gives up and reads again.
 	ErrStaleTerm = errors.New("storage: a later term flushes this shard")
+	// ErrTermOver is returned when the term in which a batch was begun ended here before it was committed: it was rolled back.
+	ErrTermOver = errors.New("storage: this node does not lead the shard any more")
 	// ErrCursorMoved is returned when the sink's cursor is not where this session left it.
 	ErrCursorMoved = errors.New("storage: the sink's cursor moved")
 	// ErrSinkGone is returned when the file was deleted or replaced, or the tables were dropped, while they were in use.
 	ErrSinkGone = errors.New("storage: the sink's file or tables are gone")
 	// ErrBacklog is part of a shard's status while more waits to be flushed than the configured bounds; selling goes on.
 	ErrBacklog = errors.New("storage: flush backlog above its bound")
+	// ErrShardKnown is returned by AddShard for a shard that is flushed already, or whose removal has not ended yet.
+	ErrShardKnown = errors.New("storage: the shard is flushed already")
+	// ErrNoShard is returned for a shard that is not flushed here.
+	ErrNoShard = errors.New("storage: the shard is not flushed here")
+	// ErrClosed is returned by calls after Close.
+	ErrClosed = errors.New("storage: closed")
 	// ErrNotFlushed is returned by Close when the context ended before everything was in the sink.
 	ErrNotFlushed = errors.New("storage: closed before everything was flushed")
 )

@@ -4,22 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Flusher takes the changes of a node's shards to its sink until it is closed.
+// Flusher takes the changes of a node's shards to its sink until it is closed. Shards come and go while it runs.
 type Flusher struct {
 	cfg      Config
 	sink     Sink
-	shards   []*shardFlusher
 	metrics  *metrics
 	records  *records
 	draining chan struct{}
+	ctx      context.Context // of all shards
 	cancel   context.CancelFunc
-	// left holds why rows of each shard may be left; read once done is closed.
-	left []error
-	done chan struct{}
+	done     chan struct{} // closed when all shards have ended after Close began
+
+	mu     sync.Mutex // guards what follows
+	shards []*shardFlusher
+	closed bool
 
 	closing  sync.Once
 	closeErr error
@@ -30,8 +33,10 @@ type Status struct {
 	Shard uint32
 	// Sink is the sink's name.
 	Sink string
-	// Index is the log index up to which the sink has everything.
+	// Index is the log index up to which the sink has everything, as this node knows.
 	Index uint64
+	// Elsewhere: the sink is shared and another node flushes the shard.
+	Elsewhere bool
 	// LagOrders is about how many changed orders wait, counted up to the configured bound; LagMS is how long the oldest change has waited.
 	LagOrders, LagMS int64
 	// Err is why the last attempt failed, joined with ErrBacklog while more waits than the bounds; nil when all is well.
@@ -61,45 +66,38 @@ func Open(c Config) (*Flusher, error) {
 }
 
 func open(cfg Config, sink Sink) (*Flusher, error) {
-	f := &Flusher{cfg: cfg, sink: sink, draining: make(chan struct{}), done: make(chan struct{}), left: make([]error, len(cfg.Shards))}
+	f := &Flusher{cfg: cfg, sink: sink, draining: make(chan struct{}), done: make(chan struct{})}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.metrics, f.records = newMetrics(f.Status), newRecords(cfg.Logger, sink.Name(), len(cfg.Shards))
-	ctx, cancel := context.WithCancel(context.Background())
-	f.cancel = cancel
+	if err := f.metrics.register(cfg.Registerer); err != nil {
+		f.cancel()
+		return nil, errors.Join(err, sink.Close())
+	}
 	firsts := make([]<-chan error, len(cfg.Shards))
 	for i, s := range cfg.Shards {
 		shard := newShardFlusher(&f.cfg, s, sink, f.metrics, f.records, f.draining)
 		f.shards, firsts[i] = append(f.shards, shard), shard.first
+		shard.start(f.ctx)
 	}
-	if err := f.metrics.register(cfg.Registerer); err != nil {
-		cancel()
-		return nil, errors.Join(err, sink.Close())
-	}
-	f.start(ctx)
 	if err := f.refused(firsts); err != nil {
-		cancel()
-		_ = f.Close(ctx) // nothing was flushed, and err says why
+		f.cancel()
+		_ = f.Close(f.ctx) // nothing was flushed, and err says why
 		return nil, err
 	}
 	return f, nil
-}
-
-// start runs the shards; done is closed when all have returned.
-func (f *Flusher) start(ctx context.Context) {
-	var running sync.WaitGroup
-	for i, shard := range f.shards {
-		running.Go(func() { f.left[i] = shard.run(ctx) })
-	}
-	go func() {
-		running.Wait()
-		f.records.close()
-		close(f.done)
-	}()
 }
 
 // refused waits a while for the first attempt of each shard and returns an error that no further attempt will mend.
 func (f *Flusher) refused(firsts []<-chan error) error {
 	timeout := time.NewTimer(f.cfg.OpenTimeout)
 	defer timeout.Stop()
+	if len(firsts) == 0 {
+		ctx, cancel := context.WithTimeout(f.ctx, f.cfg.OpenTimeout)
+		defer cancel()
+		if err := f.sink.Look(ctx); permanent(err) {
+			return err
+		}
+	}
 	for _, first := range firsts {
 		select {
 		case err := <-first:
@@ -113,9 +111,88 @@ func (f *Flusher) refused(firsts []<-chan error) error {
 	return nil
 }
 
+// AddShard begins to flush a shard, from where the sink's cursor is. It returns at once: whatever is wrong with the sink is in Status. It returns
+// ErrConfig for a shard without a source, ErrShardKnown for one that is flushed already or whose removal has not ended, and ErrClosed after Close.
+func (f *Flusher) AddShard(s Shard) error {
+	if s.Source == nil {
+		return fmt.Errorf("%w: shard %d has no source", ErrConfig, s.ID)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return ErrClosed
+	}
+	f.forgetLocked()
+	if f.findLocked(s.ID) != nil {
+		return fmt.Errorf("%w: %d", ErrShardKnown, s.ID)
+	}
+	shard := newShardFlusher(&f.cfg, s, f.sink, f.metrics, f.records, f.draining)
+	f.shards = append(f.shards, shard)
+	f.records.expect(len(f.shards))
+	shard.start(f.ctx)
+	return nil
+}
+
+// RemoveShard stops flushing a shard and returns when nothing of it is left; a transaction that is under way is given up, the other shards go on.
+// When ctx ends first it returns ctx's error: the shard is not in Status any more and ends when its disk answers; until then its id is taken, and
+// RemoveShard may be called again to go on waiting. It returns ErrNoShard for one that is not flushed.
+func (f *Flusher) RemoveShard(ctx context.Context, id uint32) error {
+	f.mu.Lock()
+	shard := f.findLocked(id)
+	if shard == nil {
+		f.mu.Unlock()
+		return fmt.Errorf("%w: %d", ErrNoShard, id)
+	}
+	shard.removed = true
+	f.mu.Unlock()
+	shard.cancel()
+	select {
+	case <-shard.ended:
+	case <-ctx.Done():
+		return fmt.Errorf("storage: shard %d has not ended: %w", id, ctx.Err())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forgetLocked()
+	return nil
+}
+
+func (f *Flusher) findLocked(id uint32) *shardFlusher {
+	for _, shard := range f.shards {
+		if shard.shard.ID == id {
+			return shard
+		}
+	}
+	return nil
+}
+
+// forgetLocked lets go of removed shards that have ended.
+func (f *Flusher) forgetLocked() {
+	f.shards = slices.DeleteFunc(f.shards, func(s *shardFlusher) bool {
+		if !s.removed {
+			return false
+		}
+		select {
+		case <-s.ended:
+			f.records.forget(s.shard.ID)
+			return true
+		default:
+			return false
+		}
+	})
+	f.records.expect(len(f.shards))
+}
+
+// present returns the shards that were not removed.
+func (f *Flusher) present() []*shardFlusher {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.shards), func(s *shardFlusher) bool { return s.removed })
+}
+
 // Kick has idle shards looked at now rather than at the end of their interval. It never blocks.
 func (f *Flusher) Kick() {
-	for _, shard := range f.shards {
+	for _, shard := range f.present() {
 		select {
 		case shard.kick <- struct{}{}:
 		default:
@@ -123,10 +200,11 @@ func (f *Flusher) Kick() {
 	}
 }
 
-// Status returns where each shard stands, in the order of Config.Shards. It never waits for a sink.
+// Status returns where each shard stands, in the order of Config.Shards and then as they were added. It never waits for a sink.
 func (f *Flusher) Status() []Status {
-	status := make([]Status, len(f.shards))
-	for i, shard := range f.shards {
+	shards := f.present()
+	status := make([]Status, len(shards))
+	for i, shard := range shards {
 		status[i] = shard.now()
 	}
 	return status
@@ -137,13 +215,27 @@ func (f *Flusher) Status() []Status {
 // what the first did.
 func (f *Flusher) Close(ctx context.Context) error {
 	f.closing.Do(func() {
+		f.mu.Lock()
+		f.closed = true
+		shards := f.shards
+		f.mu.Unlock()
 		close(f.draining)
-		f.closeErr = f.stop(ctx)
+		go f.await(shards)
+		f.closeErr = f.stop(ctx, shards)
 	})
 	return f.closeErr
 }
 
-func (f *Flusher) stop(ctx context.Context) error {
+// await closes done when every shard has ended.
+func (f *Flusher) await(shards []*shardFlusher) {
+	for _, shard := range shards {
+		<-shard.ended
+	}
+	f.records.close()
+	close(f.done)
+}
+
+func (f *Flusher) stop(ctx context.Context, shards []*shardFlusher) error {
 	defer f.metrics.unregister(f.cfg.Registerer)
 	defer f.cancel()
 	select {
@@ -154,7 +246,11 @@ func (f *Flusher) stop(ctx context.Context) error {
 			return fmt.Errorf("%w: the disk does not answer; its goroutines end when it does", ErrNotFlushed)
 		}
 	}
-	err := errors.Join(f.left...)
+	var left []error
+	for _, shard := range shards {
+		left = append(left, shard.left)
+	}
+	err := errors.Join(left...)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrNotFlushed, err)
 	}

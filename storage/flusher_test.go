@@ -22,6 +22,7 @@ type memory struct {
 	writes   []time.Time
 	rows     int
 	fail     error
+	refuse   error // of Connect
 	hang     bool
 }
 
@@ -35,9 +36,13 @@ func (m *memory) Name() string { return "memory" }
 func (m *memory) Connect(context.Context, uint32) (Session, uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.connects++
+	if m.connects++; m.refuse != nil {
+		return nil, 0, m.refuse
+	}
 	return m, m.index, nil
 }
+
+func (m *memory) Look(context.Context) error { return nil }
 
 func (m *memory) Write(ctx context.Context, b Batch) error {
 	m.mu.Lock()
@@ -100,7 +105,7 @@ func inBubble(t *testing.T, change func(*Config), test func(t *testing.T, f *Flu
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m, sink := newModel(1, 1), &memory{}
-		c := Config{Shards: []Shard{{1, m}}, Term: func(uint32) uint64 { return 1 }}
+		c := Config{Shards: []Shard{{ID: 1, Source: m}}, Term: func(uint32) uint64 { return 1 }}
 		if change != nil {
 			change(&c)
 		}
@@ -321,7 +326,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 	for _, hang := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			m, sink := newModel(1, 1), &memory{fail: errDisk, hang: hang}
-			c, err := Config{Shards: []Shard{{1, m}}, Term: func(uint32) uint64 { return 1 }}.withDefaults()
+			c, err := Config{Shards: []Shard{{ID: 1, Source: m}}, Term: func(uint32) uint64 { return 1 }}.withDefaults()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -348,7 +353,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 func TestCloseLeavesAStuckDiskBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, sink := newModel(1, 1), &stuck{release: make(chan struct{})}
-		c, err := Config{Shards: []Shard{{1, m}}, Term: func(uint32) uint64 { return 1 }}.withDefaults()
+		c, err := Config{Shards: []Shard{{ID: 1, Source: m}}, Term: func(uint32) uint64 { return 1 }}.withDefaults()
 		if err != nil {
 			t.Fatal(err)
 		}

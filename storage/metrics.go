@@ -93,7 +93,7 @@ var reasons = []struct {
 	is   error
 	name string
 }{
-	{ErrStaleTerm, "stale_term"}, {ErrCursorMoved, "cursor_moved"}, {ErrSinkGone, "sink_gone"}, {ErrForeignFile, "foreign_file"},
+	{ErrStaleTerm, "stale_term"}, {ErrTermOver, "term_over"}, {ErrCursorMoved, "cursor_moved"}, {ErrSinkGone, "sink_gone"}, {ErrForeignFile, "foreign_file"},
 	{ErrNewerSchema, "newer_schema"}, {ErrOtherCluster, "other_cluster"}, {context.Canceled, "stopped"},
 }
 

@@ -14,6 +14,8 @@ func (none) Name() string { return "none" }
 
 func (none) Connect(context.Context, uint32) (Session, uint64, error) { return none{}, 0, nil }
 
+func (none) Look(context.Context) error { return nil }
+
 func (none) Write(context.Context, Batch) error { return nil }
 
 func (none) Check(context.Context) error { return nil }

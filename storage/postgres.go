@@ -61,6 +61,41 @@ func (s *postgresSink) Close() error { return nil }
 
 // Connect implements Sink.
 func (s *postgresSink) Connect(ctx context.Context, shard uint32) (Session, uint64, error) {
+	session, err := s.dial(ctx, shard)
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.statement)
+	defer cancel()
+	if err := session.open(ctx); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("storage: open %s: %w", s.where, oneLine(err)), session.Close())
+	}
+	return session, session.cursor.index(), nil
+}
+
+// Look implements Sink.
+func (s *postgresSink) Look(ctx context.Context) error {
+	session, err := s.dial(ctx, 0)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.statement)
+	defer cancel()
+	err = session.transaction(ctx, func(tx pgx.Tx) error {
+		if empty, err := session.inspect(ctx, tx); err != nil || empty {
+			return err
+		}
+		_, err := session.other(ctx, tx)
+		return err
+	})
+	if err = errors.Join(err, session.Close()); err != nil {
+		return fmt.Errorf("storage: look at %s: %w", s.where, oneLine(err))
+	}
+	return nil
+}
+
+// dial connects to the server for a shard, 0 for none.
+func (s *postgresSink) dial(ctx context.Context, shard uint32) (*postgresSession, error) {
 	line := newLine(s.cfg.DialFunc)
 	cfg := s.cfg.Copy()
 	cfg.DialFunc = line.dial
@@ -70,15 +105,9 @@ func (s *postgresSink) Connect(ctx context.Context, shard uint32) (Session, uint
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		line.close()
-		return nil, 0, fmt.Errorf("storage: connect to %s: %w", s.where, oneLine(err))
+		return nil, fmt.Errorf("storage: connect to %s: %w", s.where, oneLine(err))
 	}
-	session := &postgresSession{sink: s, conn: conn, line: line, shard: shard}
-	ctx, cancel := context.WithTimeout(ctx, s.statement)
-	defer cancel()
-	if err := session.open(ctx); err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("storage: open %s: %w", s.where, oneLine(err)), session.Close())
-	}
-	return session, session.cursor.index(), nil
+	return &postgresSession{sink: s, conn: conn, line: line, shard: shard}, nil
 }
 
 // settings are what a session asks of the server unless the URL sets it. A statement or a transaction that this process left behind ends by

@@ -136,15 +136,11 @@ func (s *postgresSession) createTables(ctx context.Context, tx pgx.Tx) error {
 // claim makes sure that the tables are this cluster's and that the shard has a cursor row, and reads it.
 func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 	base := int64(versionOf(s.sink.epoch, 0))
-	var other string
-	err := tx.QueryRow(ctx, s.sql.otherCluster, s.sink.clusterID).Scan(&other)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
+	other, err := s.other(ctx, tx)
+	if err != nil {
 		return err
-	case !s.sink.adopt:
-		return fmt.Errorf("%w: %s was written by %s, this is %s (--adopt-sink takes it over)", ErrOtherCluster, s.sink.where, other, s.sink.clusterID)
-	default:
+	}
+	if other != "" {
 		if err := s.adopt(ctx, tx, base); err != nil {
 			return fmt.Errorf("adopt: %w", err)
 		}
@@ -166,6 +162,18 @@ func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
 	}
 	return nil
+}
+
+// other returns the id of another cluster that wrote the tables, "" for none, and ErrOtherCluster when it was not adopted.
+func (s *postgresSession) other(ctx context.Context, tx pgx.Tx) (id string, err error) {
+	err = tx.QueryRow(ctx, s.sql.otherCluster, s.sink.clusterID).Scan(&id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return "", nil
+	case err == nil && !s.sink.adopt:
+		err = fmt.Errorf("%w: %s was written by %s, this is %s (--adopt-sink takes it over)", ErrOtherCluster, s.sink.where, id, s.sink.clusterID)
+	}
+	return id, err
 }
 
 func (s *postgresSession) fresh() bool { return s.isNew }

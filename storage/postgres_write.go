@@ -42,14 +42,14 @@ func (s *postgresSession) writeBatch(ctx context.Context, tx pgx.Tx, b Batch, to
 	if err := s.upsert(ctx, tx, &orderTable, s.sql.upsertOrders, len(b.Orders), orders); err != nil {
 		return err
 	}
-	if err := s.at(stepOrders); err != nil {
+	if err := errors.Join(s.at(stepOrders), b.held()); err != nil {
 		return err
 	}
 	skus := func(args []any, i int) ([]any, error) { return skuRow(args, s.sink.epoch, &b.SKUs[i]), nil }
 	if err := s.upsert(ctx, tx, &skuTable, s.sql.upsertSKUs, len(b.SKUs), skus); err != nil {
 		return err
 	}
-	if err := s.at(stepSKUs); err != nil {
+	if err := errors.Join(s.at(stepSKUs), b.held()); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, s.sql.moveCursor, int64(to), int64(s.shard)); err != nil {

@@ -49,8 +49,32 @@ func (r *records) failed(shard uint32, index uint64, err error) {
 		return
 	}
 	r.failing[shard] = &failure{report: report{shard, index}, cause: causeOf(err), err: err}
-	if r.untold++; r.untold == r.shards {
+	if r.untold++; r.untold >= r.shards {
 		r.tellFailures()
+	}
+}
+
+// expect says how many shards there are now.
+func (r *records) expect(shards int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shards = shards; r.untold > 0 && r.untold >= shards {
+		r.tellFailures()
+	}
+	if len(r.gaps) > 0 && len(r.gaps) >= shards {
+		r.tellGaps()
+	}
+}
+
+// forget lets go of a shard that is not flushed here any more.
+func (r *records) forget(shard uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := r.failing[shard]; f != nil {
+		delete(r.failing, shard)
+		if !f.told {
+			r.untold--
+		}
 	}
 }
 
@@ -75,7 +99,7 @@ func (r *records) went(shard uint32, index uint64) {
 func (r *records) found(g Gap) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.gaps = append(r.gaps, g); len(r.gaps) == r.shards {
+	if r.gaps = append(r.gaps, g); len(r.gaps) >= r.shards {
 		r.tellGaps()
 	}
 }

@@ -29,8 +29,14 @@ type shardFlusher struct {
 	// kick holds a token when somebody wants an idle shard looked at; draining is closed when the flusher closes.
 	kick     chan struct{}
 	draining <-chan struct{}
-	// first takes the outcome of the first attempt to connect.
+	// first takes the outcome of the first attempt to connect, or of the first look at a shared sink that another node writes.
 	first chan error
+	// cancel ends run; ended is closed when it has returned, and left, why rows may be left, may be read. A shard that was removed leaves nothing.
+	cancel context.CancelFunc
+	ended  chan struct{}
+	left   error
+	// removed is guarded by the flusher's lock.
+	removed bool
 
 	// These belong to run. session is nil while there is none; known says that index was read from the sink at least once.
 	session  Session
@@ -52,20 +58,31 @@ type shardFlusher struct {
 type progress int
 
 const (
-	caughtUp progress = iota // nothing new
-	wrote                    // a batch that was not full
-	behind                   // a full batch: more is waiting
+	caughtUp  progress = iota // nothing new
+	wrote                     // a batch that was not full
+	behind                    // a full batch: more is waiting
+	elsewhere                 // another node writes the shard's rows
 )
 
 func newShardFlusher(cfg *Config, shard Shard, sink Sink, m *metrics, r *records, draining <-chan struct{}) *shardFlusher {
 	return &shardFlusher{
 		cfg: cfg, shard: shard, sink: sink, metrics: m, records: r, draining: draining,
-		kick: make(chan struct{}, 1), first: make(chan error, 1),
+		kick: make(chan struct{}, 1), first: make(chan error, 1), ended: make(chan struct{}),
 		retry:   backoff{min: cfg.RetryMin, max: cfg.RetryMax},
 		idle:    idleness{poll: cfg.PollInterval, most: cfg.IdleInterval},
 		backlog: backlog{merge: int64(cfg.BatchRows)},
 		status:  Status{Shard: shard.ID, Sink: sink.Name()},
 	}
+}
+
+// start runs the shard until ctx ends or the shard is cancelled.
+func (f *shardFlusher) start(ctx context.Context) {
+	ctx, f.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(f.ended)
+		defer f.cancel()
+		f.left = f.run(ctx)
+	}()
 }
 
 // run flushes until ctx ends, or until nothing is left while draining. It returns why something may be left.
@@ -81,7 +98,7 @@ func (f *shardFlusher) run(ctx context.Context) error {
 		var p progress
 		p, err = f.round(ctx)
 		f.settle(ctx, p, err)
-		if last && err == nil && p == caughtUp {
+		if last && err == nil && (p == caughtUp || p == elsewhere) {
 			return nil
 		}
 		f.pause(ctx, p, err)
@@ -104,15 +121,11 @@ func (f *shardFlusher) isDraining() bool {
 // round is one turn: connect if need be, read, write, tell.
 func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	term := f.cfg.Term(f.shard.ID)
-	elsewhere := term == 0 && SharedSink(f.cfg.Sink)
-	if !elsewhere || f.first != nil {
-		if err := f.connect(ctx); err != nil {
-			return caughtUp, err
-		}
+	if term == 0 && f.shared() {
+		return elsewhere, f.leave(ctx)
 	}
-	if elsewhere {
-		f.leave()
-		return caughtUp, nil
+	if err := f.connect(ctx); err != nil {
+		return caughtUp, err
 	}
 	if known, err := f.compare(ctx); err != nil || !known && !f.isDraining() {
 		return caughtUp, err
@@ -128,7 +141,7 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 		f.backlog.flushed(f.index)
 		return caughtUp, f.check(ctx)
 	}
-	if err := f.write(ctx, Batch{Term: term, Since: f.index, Changes: changes}); err != nil {
+	if err := f.write(ctx, Batch{Term: term, Since: f.index, Changes: changes, Held: f.holds(term)}); err != nil {
 		return caughtUp, err
 	}
 	p := wrote
@@ -185,11 +198,30 @@ func (f *shardFlusher) connect(ctx context.Context) error {
 	return nil
 }
 
-// leave lets go of a shard whose rows another node writes. What waits there is that node's lag.
-func (f *shardFlusher) leave() {
+func (f *shardFlusher) shared() bool { return SharedSink(f.cfg.Sink) }
+
+// holds returns what a session asks before it commits: whether this node still writes the shard in the term that the batch was begun in.
+func (f *shardFlusher) holds(term uint64) func() bool {
+	if !f.shared() {
+		return nil
+	}
+	return func() bool { return f.cfg.Term(f.shard.ID) == term }
+}
+
+// leave lets go of a shard whose rows another node writes: what waits there is that node's lag. The first time the sink is looked at all the
+// same, because one that must not be written is a reason not to start.
+func (f *shardFlusher) leave(ctx context.Context) (err error) {
 	f.disconnect()
+	if f.first != nil {
+		if err = f.sink.Look(ctx); !permanent(err) {
+			err = nil
+		}
+		f.first <- err
+		f.first = nil
+	}
 	f.backlog.restart(f.index)
 	f.backlog.flushed(f.index)
+	return err
 }
 
 func (f *shardFlusher) flushed(index uint64) {
@@ -242,6 +274,7 @@ func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
 		f.measure(ctx)
 	}
 	f.publish(func(s *Status) {
+		s.Elsewhere = p == elsewhere
 		if s.Err = err; err != nil {
 			s.inARow++
 		} else {
@@ -280,7 +313,9 @@ func (f *shardFlusher) pause(ctx context.Context, p progress, err error) {
 		}
 		return
 	}
-	f.retry.succeed()
+	if p != elsewhere { // a leadership that comes and goes must not try a dead server without a pause
+		f.retry.succeed()
+	}
 	if p == behind || f.isDraining() {
 		return
 	}

@@ -14,6 +14,8 @@ type Sink interface {
 	// Connect opens a session for one shard and returns the log index up to which the sink has everything, read from the sink at that moment.
 	// ErrForeignFile, ErrNewerSchema and ErrOtherCluster say that it must not be written; anything else may pass.
 	Connect(ctx context.Context, shard uint32) (s Session, index uint64, err error)
+	// Look returns why the sink must not be written, as Connect would, and writes nothing.
+	Look(ctx context.Context) error
 	// Close lets go of what the sessions shared. All sessions are closed by then.
 	Close() error
 }
@@ -22,7 +24,7 @@ type Sink interface {
 // knows whether a transaction that failed at its end took effect.
 type Session interface {
 	// Write makes a batch and the cursor durable in one transaction: all of it or nothing. It gives up with ErrStaleTerm when a later term wrote
-	// the cursor and with ErrCursorMoved when the cursor is not at b.Since.
+	// the cursor, with ErrCursorMoved when the cursor is not at b.Since, and with ErrTermOver when b.Held says no.
 	Write(ctx context.Context, b Batch) error
 	// Check returns why the next Write would fail, or could not be found again by a reader: ErrSinkGone. Called while there is nothing to write.
 	Check(ctx context.Context) error
@@ -36,6 +38,17 @@ type Batch struct {
 	// Since is the cursor the batch begins after; Changes.UpTo is where the cursor goes.
 	Since uint64
 	stock.Changes
+	// Held is asked within the transaction, before the cursor moves, whether the term is still this node's; nil: it is. It saves work and locks, and
+	// guards nothing: what it says may be outdated when the commit arrives.
+	Held func() bool
+}
+
+// held returns ErrTermOver once the batch's term is over here.
+func (b *Batch) held() error {
+	if b.Held == nil || b.Held() {
+		return nil
+	}
+	return fmt.Errorf("%w: it was term %d", ErrTermOver, b.Term)
 }
 
 // newSink returns the sink that the configuration names.

@@ -94,6 +94,27 @@ func (s *sqliteSink) Connect(ctx context.Context, shard uint32) (Session, uint64
 	return session, session.cursor.index(), nil
 }
 
+// Look implements Sink.
+func (s *sqliteSink) Look(ctx context.Context) error {
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	defer s.release()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("storage: open %s: %w", s.path, classify(err))
+	}
+	session := &sqliteSession{sink: s, conn: conn}
+	empty, err := session.inspect(ctx)
+	if err == nil && !empty {
+		err = session.ours(ctx)
+	}
+	if err = errors.Join(err, session.Close()); err != nil {
+		return fmt.Errorf("storage: open %s: %w", s.path, classify(err))
+	}
+	return nil
+}
+
 func (s *sqliteSink) take(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:

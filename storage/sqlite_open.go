@@ -126,18 +126,15 @@ func (s *sqliteSession) createTables(ctx context.Context) error {
 // claim makes sure that the file is this cluster's and that the shard has a cursor row, and reads it.
 func (s *sqliteSession) claim(ctx context.Context) error {
 	base := int64(versionOf(s.sink.epoch, 0))
-	var other string
-	err := s.conn.QueryRowContext(ctx, "select cluster_id from cursor where cluster_id <> ? limit 1", s.sink.clusterID).Scan(&other)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	other, err := s.other(ctx)
+	if err == nil {
+		err = s.sink.judge(other)
+	}
+	if err == nil && other != "" {
+		err = s.adopt(ctx, base)
+	}
+	if err != nil {
 		return err
-	case !s.sink.adopt:
-		return fmt.Errorf("%w: %s was written by %s, this is %s (--adopt-sink takes it over)", ErrOtherCluster, s.sink.path, other, s.sink.clusterID)
-	default:
-		if err := s.adopt(ctx, base); err != nil {
-			return err
-		}
 	}
 	made, err := s.conn.ExecContext(ctx, "insert into cursor (shard, log_index, term, cluster_id) values (?, ?, 0, ?) on conflict do nothing",
 		s.shard, base, s.sink.clusterID)
@@ -162,6 +159,31 @@ func (s *sqliteSession) claim(ctx context.Context) error {
 		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
 	}
 	return nil
+}
+
+// other returns the id of another cluster that wrote the file, "" for none.
+func (s *sqliteSession) other(ctx context.Context) (id string, err error) {
+	err = s.conn.QueryRowContext(ctx, "select cluster_id from cursor where cluster_id <> ? limit 1", s.sink.clusterID).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
+// ours returns why the file, whose tables are there, is not this cluster's to write.
+func (s *sqliteSession) ours(ctx context.Context) error {
+	other, err := s.other(ctx)
+	if err != nil {
+		return err
+	}
+	return s.sink.judge(other)
+}
+
+func (s *sqliteSink) judge(other string) error {
+	if other == "" || s.adopt {
+		return nil
+	}
+	return fmt.Errorf("%w: %s was written by %s, this is %s (--adopt-sink takes it over)", ErrOtherCluster, s.path, other, s.clusterID)
 }
 
 func (s *sqliteSession) fresh() bool { return s.isNew }

@@ -69,7 +69,7 @@ func (s *sqliteSession) writeBatch(ctx context.Context, b Batch, to version) err
 			return fmt.Errorf("skus: %w", err)
 		}
 	}
-	if err := s.at(stepSKUs); err != nil {
+	if err := errors.Join(s.at(stepSKUs), b.held()); err != nil {
 		return err
 	}
 	if _, err := s.write.ExecContext(quiet, int64(to), s.shard); err != nil {
