@@ -3,8 +3,8 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/cluster/placement"
@@ -17,16 +17,18 @@ type Cluster struct {
 	metrics *metrics
 	port    *peerPort
 	peers   *Peers
-	shards  []*Shard // by id, from 1
 	table   []uint32 // partition to shard id
+	slots   []slot   // by shard id, the meta group's first
 
-	making sync.Mutex // one Config.NewMachine at a time
-	once   sync.Once
-	err    error // what Close said
+	making  sync.Mutex // one Config.NewMachine at a time
+	closing atomic.Bool
+	once    sync.Once
+	err     error // what Close said
 }
 
-// Open opens every shard's replica from its snapshot and log; a shard without either is bootstrapped with this node as its only voter. It returns
-// before leaders are elected. When it fails everything is closed again, the Listener too.
+// Open opens the replicas of Config.Replicas from their snapshots and logs. It returns before leaders are elected. One that was being removed when the
+// process ended is removed to its end instead, which is no error: Shard returns nil for it. When Open fails everything is closed again, the Listener
+// too.
 func Open(cfg Config) (*Cluster, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -35,7 +37,7 @@ func Open(cfg Config) (*Cluster, error) {
 		}
 		return nil, err
 	}
-	c := &Cluster{cfg: cfg, metrics: newMetrics(), table: placement.Partitions(cfg.Shards)}
+	c := &Cluster{cfg: cfg, metrics: newMetrics(), table: placement.Partitions(cfg.Shards), slots: make([]slot, cfg.Shards+1)}
 	if err := c.metrics.register(cfg.Registerer, cfg.RaftMetrics); err != nil {
 		_ = cfg.Listener.Close()
 		return nil, err
@@ -45,29 +47,10 @@ func Open(cfg Config) (*Cluster, error) {
 	if c.peers, err = newPeers(c.port); err != nil {
 		return nil, errors.Join(err, c.port.close())
 	}
-	for id := range uint32(cfg.Shards) {
-		c.shards = append(c.shards, newShard(c, id+1))
-	}
-	if err := c.openShards(); err != nil {
+	if err := c.openReplicas(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
-}
-
-// openShards opens the shards, as many at a time as there are processors: most of the work is decoding snapshots.
-func (c *Cluster) openShards() error {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	errs := make([]error, len(c.shards))
-	for i, s := range c.shards {
-		slots <- struct{}{}
-		wg.Go(func() {
-			errs[i] = s.open()
-			<-slots
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 // newMachine calls the factory.
@@ -117,32 +100,48 @@ func (c *Cluster) describeIdentity() {
 	}
 }
 
-// Close stops every shard, then the peer port. Proposals under way get their outcome first, for Config.StopGrace. It may be called again.
+// Close stops every shard, then the peer port. Proposals under way get their outcome first, for Config.StopGrace. It may be called again, and while a
+// replica is being opened or removed: it waits for that.
 func (c *Cluster) Close() error {
 	c.once.Do(func() {
+		c.closing.Store(true)
 		var wg sync.WaitGroup
-		errs := make([]error, len(c.shards)+1)
-		for i, s := range c.shards {
-			wg.Go(func() { errs[i] = s.close() })
+		errs := make([]error, len(c.slots)+1)
+		for i := range c.slots {
+			wg.Go(func() {
+				c.slots[i].changing.Lock()
+				defer c.slots[i].changing.Unlock()
+				if s := c.slots[i].shard.Load(); s != nil {
+					errs[i] = s.close()
+				}
+			})
 		}
 		wg.Wait()
 		c.peers.close()
-		errs[len(c.shards)] = c.port.close()
+		errs[len(c.slots)] = c.port.close()
 		c.metrics.unregister()
 		c.err = errors.Join(errs...)
 	})
 	return c.err
 }
 
-// Shards returns the shards of which this node has a replica, by id.
-func (c *Cluster) Shards() []*Shard { return c.shards }
+// Shards returns the data shards of which this node has a replica, by id. The slice is the caller's.
+func (c *Cluster) Shards() []*Shard {
+	var held []*Shard
+	for i := range c.slots[1:] {
+		if s := c.slots[i+1].shard.Load(); s != nil {
+			held = append(held, s)
+		}
+	}
+	return held
+}
 
-// Shard returns the shard of that id, nil when this node has no replica of it.
+// Shard returns the shard of that id, 0 for the meta group; nil when this node has no replica of it.
 func (c *Cluster) Shard(id uint32) *Shard {
-	if id < 1 || id > uint32(len(c.shards)) {
+	if uint64(id) >= uint64(len(c.slots)) {
 		return nil
 	}
-	return c.shards[id-1]
+	return c.slots[id].shard.Load()
 }
 
 // Partitions returns the partitions that a shard owns, ascending.

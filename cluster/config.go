@@ -42,6 +42,11 @@ type Config struct {
 	Dir string
 	// Shards is the number of data shards, with ids 1 to Shards; it never changes in a cluster's life. Default 4.
 	Shards int
+	// Replicas is what Open opens: the number of this node's replica by shard id, 0 for the meta group. What this directory holds, no more.
+	Replicas map[uint32]uint64
+	// Bootstrap lets those of Replicas that have number 1, and neither log nor snapshot, begin their group with this node as its only voter. Only the
+	// node that creates a cluster may do that.
+	Bootstrap bool
 	// Listener is the peer port, already bound. Open takes it over and closes it, also when it fails.
 	Listener net.Listener
 	// Advertise is the address at which other nodes reach the peer port. Default: the Listener's.
@@ -50,9 +55,13 @@ type Config struct {
 	Identity *peercert.Identity
 	// Dial connects to another node's peer port. Default: TCP.
 	Dial func(address string, timeout time.Duration) (net.Conn, error)
-	// Groups returns the log of a shard's group. It is called each time a replica opens and returns the same log.
+	// AddressOf returns a node's present peer address; "": unknown, and the one in raft's configuration counts. It is asked with every message to the
+	// node and must not block. Default: always unknown.
+	AddressOf func(node string) string
+	// Groups returns the log of a shard's group, 0 for the meta group. It is called each time a replica opens and returns the same log.
 	Groups func(shard uint32) GroupLog
-	// NewMachine makes the state machine of a shard's replica, empty, when it opens and each time it is rebuilt. Calls do not overlap.
+	// NewMachine makes the state machine of a shard's replica, empty, when it opens and each time it is rebuilt; the meta group's for ID 0. Calls do
+	// not overlap.
 	NewMachine func(s *Shard) (Machine, error)
 	// OnFault is told of every fault that takes a replica out of its group; err is ErrDown when it stays out. May be nil; must not block.
 	OnFault func(shard uint32, err error)
@@ -115,11 +124,11 @@ type Bounds struct {
 	// MaxOutstanding bounds a shard's proposals that wait for their outcome, at most 64: raft's queue holds that many, so Propose never waits.
 	// Default 64.
 	MaxOutstanding int
-	// MaxPeerConns bounds the connections that others opened to the peer port. Default 256 and 32 a shard.
+	// MaxPeerConns bounds the connections that others opened to the peer port. Default 256 and 32 a group.
 	MaxPeerConns int
 	// MaxHandshakes bounds those of them that did not say yet who they are. Default 64.
 	MaxHandshakes int
-	// MaxConnsPerPeer bounds those of one node. Default 16 and 8 a shard.
+	// MaxConnsPerPeer bounds those of one node. Default 16 and 8 a group.
 	MaxConnsPerPeer int
 	// RPCFrameBytes bounds a request to another node and its answer. Default 9 MiB: the largest batch of orders, and room.
 	RPCFrameBytes int64
@@ -154,9 +163,9 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.MaxEntryBytes, 256<<10)
 	orDefault(&c.FrameBytes, 32<<20)
 	orDefault(&c.MaxOutstanding, maxAppendEntries)
-	orDefault(&c.MaxPeerConns, 256+32*c.Shards)
+	orDefault(&c.MaxPeerConns, 256+32*(c.Shards+1))
 	orDefault(&c.MaxHandshakes, 64)
-	orDefault(&c.MaxConnsPerPeer, 16+8*c.Shards)
+	orDefault(&c.MaxConnsPerPeer, 16+8*(c.Shards+1))
 	orDefault(&c.RPCFrameBytes, 9<<20)
 	orDefault(&c.MaxRPCBytes, 64<<20)
 	orDefault(&c.MaxRPCOutstanding, 1024)
@@ -172,6 +181,9 @@ func (c Config) withDefaults() (Config, error) {
 		c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
 			return net.DialTimeout("tcp", address, timeout)
 		}
+	}
+	if c.AddressOf == nil {
+		c.AddressOf = func(string) string { return "" }
 	}
 	if c.Advertise == "" && c.Listener != nil {
 		c.Advertise = c.Listener.Addr().String()
@@ -201,6 +213,8 @@ func (c *Config) check() error {
 		reason = fmt.Sprintf("Shards must be 1 to %d", placement.MaxShards)
 	case c.MaxOutstanding < 1 || c.MaxOutstanding > maxAppendEntries:
 		reason = fmt.Sprintf("MaxOutstanding must be 1 to %d", maxAppendEntries)
+	case c.checkReplicas() != "":
+		reason = c.checkReplicas()
 	case c.Identity != nil && c.Identity.Node() != c.NodeID:
 		reason = fmt.Sprintf("the certificate is node %s's, this is %s", c.Identity.Node(), c.NodeID)
 	case c.MaxPeerConns < 1 || c.MaxHandshakes < 1 || c.MaxConnsPerPeer < 1:
@@ -223,6 +237,15 @@ func (c *Config) check() error {
 	return nil
 }
 
+func (c *Config) checkReplicas() string {
+	for id, number := range c.Replicas {
+		if number == 0 || uint64(id) > uint64(c.Shards) {
+			return fmt.Sprintf("there is no replica %d of shard %d", number, id)
+		}
+	}
+	return ""
+}
+
 // CheckNodeID returns ErrConfig for a name that no node may have.
 func CheckNodeID(id string) error {
 	if reason := checkNodeID(id); reason != "" {
@@ -236,7 +259,7 @@ func checkNodeID(id string) string {
 		return fmt.Sprintf("NodeID must have 1 to %d bytes", maxNodeIDBytes)
 	}
 	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' || id[i] == replicaMark {
+		if id[i] <= ' ' || id[i] > '~' || id[i] == '#' {
 			return "NodeID must be printable ASCII without space or '#'"
 		}
 	}

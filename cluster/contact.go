@@ -8,7 +8,7 @@ import (
 )
 
 // Mark is a moment in what a shard's replica here has sent: everything sent later has a higher number.
-type Mark uint64
+type Mark = uint64
 
 // contacts counts which members of a group answered what (rule R9). Each append and heartbeat takes a number before its first byte leaves; an
 // answer of the same term counts for that number. So an answer that was already under way when a mark was taken never counts for the mark: raft's

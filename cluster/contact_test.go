@@ -102,7 +102,7 @@ func heldMembers(t *testing.T) (all []*member, hold func(m *member, to bool)) {
 				return h, nil
 			}
 		}))
-		members.Servers = append(members.Servers, raft.Server{ID: replicaID(name, firstReplica), Address: raft.ServerAddress(name)})
+		members.Servers = append(members.Servers, raft.Server{ID: raftID(name, firstReplica), Address: raft.ServerAddress(name)})
 	}
 	if err := all[0].raft.BootstrapCluster(members).Error(); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestAnswersUnderWayDoNotConfirmLeadership(t *testing.T) {
 		var followers []raft.ServerID
 		for _, m := range all {
 			if m != leader {
-				followers = append(followers, replicaID(m.name, firstReplica))
+				followers = append(followers, raftID(m.name, firstReplica))
 			}
 		}
 		confirmed := func(m Mark) (count int) {

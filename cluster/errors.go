@@ -28,8 +28,17 @@ var (
 	ErrSnapshotForeign = errors.New("cluster: snapshot belongs elsewhere")
 	// ErrLogGap is returned by Open when entries between a shard's snapshot and its log are nowhere.
 	ErrLogGap = errors.New("cluster: entries are missing between snapshot and log")
-	// ErrStateLost is returned by Open when a shard has voted or followed before but has neither log nor snapshot.
+	// ErrStateLost is returned when a replica that once held entries has neither log nor snapshot: it must not vote again.
 	ErrStateLost = errors.New("cluster: log and snapshots are gone")
+
+	// ErrNoShard is returned by OpenReplica and RemoveReplica for a shard that the cluster does not have.
+	ErrNoShard = errors.New("cluster: no such shard")
+	// ErrReplicaGone is returned by OpenReplica for a number that was removed: numbers are not used again (rule R22).
+	ErrReplicaGone = errors.New("cluster: the replica was removed")
+	// ErrReplicaOther is returned when the directory holds, or this node runs, another replica of the shard than the one that is to be opened.
+	ErrReplicaOther = errors.New("cluster: another replica is there")
+	// ErrMark is returned when the file that says whose a shard's directory is cannot be read.
+	ErrMark = errors.New("cluster: the replica's mark is damaged")
 
 	// ErrPeerRefused is returned by a dial that the other node answered with a refusal.
 	ErrPeerRefused = errors.New("cluster: peer refused the stream")

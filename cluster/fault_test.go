@@ -282,7 +282,8 @@ func TestLeadershipSignalsMayBeDropped(t *testing.T) {
 		g := newRig(t)
 		c := g.open(func(c *Config) { c.PollInterval = 10 * time.Minute })
 		defer g.close()
-		s := newShard(c, 2)
+		s := newShard(c, 2, firstReplica)
+		s.bootstraps = true
 		r, err := s.openReplica()
 		if err != nil {
 			t.Fatal(err)

@@ -353,6 +353,12 @@ func (g *rig) config(change ...func(*Config)) Config {
 	for _, f := range change {
 		f(&cfg)
 	}
+	if cfg.Replicas == nil { // A node that creates its cluster.
+		cfg.Bootstrap, cfg.Replicas = true, make(map[uint32]uint64)
+		for id := 1; id <= cfg.Shards; id++ {
+			cfg.Replicas[uint32(id)] = firstReplica
+		}
+	}
 	return cfg
 }
 

@@ -213,7 +213,7 @@ func TestALaggingFollowerOfLargeEntriesCatchesUp(t *testing.T) {
 		b := startMember(t, n, "b", newMemLog(), newMemFS(), count)
 		var members raft.Configuration
 		for _, name := range []string{"a", "b", "c"} {
-			members.Servers = append(members.Servers, raft.Server{ID: replicaID(name, firstReplica), Address: raft.ServerAddress(name)})
+			members.Servers = append(members.Servers, raft.Server{ID: raftID(name, firstReplica), Address: raft.ServerAddress(name)})
 		}
 		if err := a.raft.BootstrapCluster(members).Error(); err != nil {
 			t.Fatal(err)

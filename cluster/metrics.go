@@ -142,6 +142,18 @@ func (m *metrics) register(to prometheus.Registerer, withRaft bool) error {
 	return nil
 }
 
+// forget drops what is shown of a shard whose replica is gone.
+func (m *metrics) forget(shard uint32) {
+	label := prometheus.Labels{"shard": strconv.FormatUint(uint64(shard), 10)}
+	for _, c := range m.registered {
+		if vec, ok := c.(interface {
+			DeletePartialMatch(prometheus.Labels) int
+		}); ok {
+			vec.DeletePartialMatch(label)
+		}
+	}
+}
+
 func (m *metrics) unregister() {
 	if m.registerer == nil {
 		return

@@ -39,7 +39,7 @@ func startMember(t *testing.T, n *memNet, name string, log *memLog, fsys FS, cha
 		given: func() uint64 { return max(f.given.Load(), m.store.index()) }, log: m.log, dropped: func(uint64) {},
 	}
 	var err error
-	conf := raftConfig(m.port.cfg, replicaID(name, firstReplica), newRaftLogger(discard), nil)
+	conf := raftConfig(m.port.cfg, raftID(name, firstReplica), newRaftLogger(discard), nil)
 	if m.raft, err = raft.NewRaft(conf, f, m.log, m.log, m.store, m.trans); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestThreeReplicasOverPeerPorts(t *testing.T) {
 		c := startMember(t, n, "c", newMemLog(), newMemFS())
 		var members raft.Configuration
 		for _, m := range []*member{a, b, c} {
-			members.Servers = append(members.Servers, raft.Server{ID: replicaID(m.name, firstReplica), Address: raft.ServerAddress(m.name)})
+			members.Servers = append(members.Servers, raft.Server{ID: raftID(m.name, firstReplica), Address: raft.ServerAddress(m.name)})
 		}
 		if err := a.raft.BootstrapCluster(members).Error(); err != nil {
 			t.Fatal(err)

@@ -392,7 +392,7 @@ func TestReplicasOverTLSReachOnlyWhomTheyMean(t *testing.T) {
 		if name == "c" {
 			address = string(members.Servers[1].Address)
 		}
-		members.Servers = append(members.Servers, raft.Server{ID: replicaID(name, firstReplica), Address: raft.ServerAddress(address)})
+		members.Servers = append(members.Servers, raft.Server{ID: raftID(name, firstReplica), Address: raft.ServerAddress(address)})
 	}
 	// Raft wants addresses that differ.
 	members.Servers[2].Address = raft.ServerAddress(strings.Replace(string(members.Servers[2].Address), "127.0.0.1", "localhost", 1))

@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -29,22 +27,4 @@ func raftConfig(c *Config, id raft.ServerID, logger hclog.Logger, notify chan<- 
 	rc.SnapshotInterval = 10_000 * time.Hour
 	rc.TrailingLogs = math.MaxUint64
 	return rc
-}
-
-// replicaMark stands between a node's name and the number of its replica in a raft id.
-const replicaMark = '#'
-
-// firstReplica is the number of a replica made by a bootstrap. Later ones come from the meta group and are never used again (rule R22): a node
-// that lost its disk must not come back under an id that has voted.
-const firstReplica = 1
-
-// replicaID returns the raft id of a node's n-th replica of a shard.
-func replicaID(node string, n uint64) raft.ServerID {
-	return raft.ServerID(fmt.Sprintf("%s%c%d", node, replicaMark, n))
-}
-
-// nodeOf returns the node of a raft id, "" for none.
-func nodeOf(id raft.ServerID) string {
-	node, _, _ := strings.Cut(string(id), string(replicaMark))
-	return node
 }

@@ -14,7 +14,9 @@ import (
 // failed. To return nil, or to wait for somebody to decide, would either be a lie or hold raft's shutdown for ever.
 type raftLog struct {
 	GroupLog
-	failed func(error)
+	failed  func(error)
+	held    func() error // the replica holds entries: said once, durably, before the first are acknowledged
+	members *memberLog
 }
 
 var (
@@ -36,6 +38,38 @@ func (l raftLog) GetLog(index uint64, entry *raft.Log) error {
 	err := l.GroupLog.GetLog(index, entry)
 	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
 		l.end(fmt.Errorf("cluster: read entry %d: %w", index, err))
+	}
+	if err == nil {
+		l.members.read(entry)
+	}
+	return err
+}
+
+// StoreLog implements raft.LogStore.
+func (l raftLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
+
+// StoreLogs implements raft.LogStore.
+func (l raftLog) StoreLogs(entries []*raft.Log) error {
+	if err := l.GroupLog.StoreLogs(entries); err != nil {
+		return err
+	}
+	if err := l.held(); err != nil {
+		l.end(err) // Raft would try to append the same entries again.
+	}
+	for _, entry := range entries {
+		l.members.stored(entry)
+	}
+	return nil
+}
+
+// DeleteRange implements raft.LogStore.
+func (l raftLog) DeleteRange(low, high uint64) error {
+	last, err := l.LastIndex()
+	if err == nil {
+		err = l.GroupLog.DeleteRange(low, high)
+	}
+	if err == nil && high >= last {
+		l.members.cut(low)
 	}
 	return err
 }

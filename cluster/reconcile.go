@@ -6,8 +6,23 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// keyCurrentTerm is where raft keeps its term in the stable store.
-var keyCurrentTerm = []byte("CurrentTerm")
+// keyCurrentTerm and keyLastVoteTerm are where raft keeps its term, and that of its last vote, in the stable store.
+var (
+	keyCurrentTerm  = []byte("CurrentTerm")
+	keyLastVoteTerm = []byte("LastVoteTerm")
+)
+
+// firstTerm is the term of a bootstrap.
+const firstTerm = 1
+
+// termOf returns the term that a group's replica is in, 0 when it never was in one.
+func termOf(log GroupLog) (uint64, error) {
+	term, err := log.GetUint64(keyCurrentTerm)
+	if err != nil && err.Error() != "not found" {
+		return 0, fmt.Errorf("cluster: term of the group: %w", err)
+	}
+	return term, nil
+}
 
 // reconcile makes a group's log fit its newest snapshot before raft sees them (rule R23). A crash between "snapshot installed" and "old log
 // removed" leaves a log that ends before the snapshot, or holds another entry at its index; raft could never append to it. Such a log is dropped
@@ -62,10 +77,9 @@ func bootstrap(log GroupLog, store *snapshotStore, self raft.Server) error {
 	if last > 0 || store.latest() != nil {
 		return nil
 	}
-	const firstTerm = 1
-	term, err := log.GetUint64(keyCurrentTerm)
-	if err != nil && err.Error() != "not found" {
-		return fmt.Errorf("cluster: term of the group: %w", err)
+	term, err := termOf(log)
+	if err != nil {
+		return err
 	}
 	if term > firstTerm {
 		return fmt.Errorf("%w, though the group was in term %d: restore a backup, or join again under a new node id", ErrStateLost, term)

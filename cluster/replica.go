@@ -19,6 +19,7 @@ type replica struct {
 	cfg       *Config
 	log       GroupLog
 	store     *snapshotStore
+	members   *memberLog
 	machine   Machine
 	fsm       *fsm
 	transport *transport
@@ -47,19 +48,10 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 	r := &replica{
 		shard: s, cfg: &s.cluster.cfg, notify: make(chan bool, notifyBuffer), poke: make(chan struct{}, 1),
 		asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
-		pending: make(map[*proposal]struct{}), openedAt: time.Now(),
+		pending: make(map[*proposal]struct{}), openedAt: time.Now(), self: raftID(s.cluster.cfg.NodeID, s.number),
 	}
-	r.log = r.cfg.Groups(s.id)
-	if r.store, err = openSnapshotStore(r.cfg.FS, r.cfg.Dir, r.cfg.ClusterID, s.id, r.cfg.Logger); err != nil {
+	if err := r.openState(); err != nil {
 		return nil, err
-	}
-	dropped, err := reconcile(r.log, r.store)
-	if err != nil {
-		return nil, err
-	}
-	if dropped {
-		s.metrics.logDrops.Inc()
-		r.cfg.Logger.Warn("the log ended before the snapshot and was dropped", "shard", s.id, "snapshot", r.store.index())
 	}
 	streams, err := s.cluster.port.listen(streamKey{kind: streamRaft, shard: s.id})
 	if err != nil {
@@ -82,21 +74,57 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 	return r, nil
 }
 
-// start starts raft.
-func (r *replica) start(logger *raftLogger) error {
-	r.self = replicaID(r.cfg.NodeID, firstReplica)
-	self := raft.Server{ID: r.self, Address: r.transport.LocalAddr()}
-	if err := bootstrap(r.log, r.store, self); err != nil {
+// openState opens log and snapshots, makes them fit each other, and begins a group that is to be bootstrapped.
+func (r *replica) openState() (err error) {
+	s := r.shard
+	r.log = r.cfg.Groups(s.id)
+	if r.store, err = openSnapshotStore(r.cfg.FS, r.cfg.Dir, r.cfg.ClusterID, s.id, r.cfg.Logger); err != nil {
 		return err
 	}
+	r.store.held = s.hold
+	dropped, err := reconcile(r.log, r.store)
+	if err != nil {
+		return err
+	}
+	if dropped {
+		s.metrics.logDrops.Inc()
+		r.cfg.Logger.Warn("the log ended before the snapshot and was dropped", "shard", s.id, "snapshot", r.store.index())
+	}
+	last, err := r.log.LastIndex()
+	if err != nil {
+		return fmt.Errorf("cluster: last index of the log: %w", err)
+	}
+	empty := last == 0 && r.store.latest() == nil
+	switch {
+	case empty && s.held.Load():
+		return fmt.Errorf("%w: replica %d of shard %d held entries: restore a backup, or join again under a new node id", ErrStateLost, s.number, s.id)
+	case empty && !s.bootstraps:
+		return nil // A replica that waits to be added to its group.
+	case empty:
+		if err := bootstrap(r.log, r.store, r.member()); err != nil {
+			return err
+		}
+	}
+	return s.hold()
+}
+
+// member returns this replica as it stands in a configuration.
+func (r *replica) member() raft.Server {
+	return raft.Server{ID: r.self, Address: memberAddress(r.self, r.cfg.Advertise)}
+}
+
+// start starts raft.
+func (r *replica) start(logger *raftLogger) error {
+	r.members = newMemberLog(r.store)
 	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing}
 	r.fsm.opening.Store(r.store.latest() != nil)
 	r.transport.late = &lateSnapshots{
 		given: func() uint64 { return max(r.fsm.given.Load(), r.store.index()) }, log: r.log,
 		dropped: func(uint64) { r.shard.metrics.lateSnapshots.Inc() },
 	}
-	log := raftLog{GroupLog: r.log, failed: func(err error) { r.shard.fail(0, 0, err) }}
-	group, err := startRaft(raftConfig(r.cfg, self.ID, logger, r.notify), r.fsm, log, r.store, r.transport)
+	log := raftLog{GroupLog: r.log, failed: func(err error) { r.shard.fail(0, 0, err) }, held: r.shard.hold, members: r.members}
+	group, err := startRaft(raftConfig(r.cfg, r.self, logger, r.notify), r.fsm, log, r.store, r.transport)
+	r.members.opened()
 	if r.fsm.restoreErr != nil {
 		err = r.fsm.restoreErr // Raft only says that it could not load any snapshot.
 	}
@@ -104,23 +132,22 @@ func (r *replica) start(logger *raftLogger) error {
 		return fmt.Errorf("cluster: start raft: %w", err)
 	}
 	r.raft = group
-	r.hurry(self.ID)
+	r.hurry()
 	return nil
 }
 
 // hurry lets the only voter of a group stand for election at once instead of after a heartbeat timeout: nobody else could be leading, and any
-// change of that configuration would be in this very log. Raft looks at its timers anew when the heartbeat timeout is lowered.
-func (r *replica) hurry(self raft.ServerID) {
-	voters := 0
+// change of that configuration would be in this very log. Raft looks at its timers anew when the heartbeat timeout is lowered. A learner, or a replica
+// that no configuration names yet, waits.
+func (r *replica) hurry() {
+	voters, votes := 0, false
 	for _, member := range r.raft.GetConfiguration().Configuration().Servers {
 		if member.Suffrage == raft.Voter {
 			voters++
-		}
-		if member.ID == self && member.Suffrage != raft.Voter {
-			return
+			votes = votes || member.ID == r.self
 		}
 	}
-	if voters != 1 {
+	if voters != 1 || !votes {
 		return
 	}
 	usual := r.raft.ReloadableConfig()

@@ -16,3 +16,6 @@ func (c *Cluster) Locate(sku string) (shard uint32, leader string) {
 
 // ShardOf returns the shard that owns a partition, nil when this node has no replica of it.
 func (c *Cluster) ShardOf(p stock.Partition) *Shard { return c.Shard(c.table[p%stock.Partitions]) }
+
+// ShardIDOf returns the id of the shard that owns a partition.
+func (c *Cluster) ShardIDOf(p stock.Partition) uint32 { return c.table[p%stock.Partitions] }

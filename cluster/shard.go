@@ -15,11 +15,16 @@ import (
 // Shard is one Raft group's copy on this node. It outlives the replicas that serve it: after a fault another is built from snapshot and log.
 type Shard struct {
 	id        uint32
+	number    uint64
 	cluster   *Cluster
 	metrics   *shardMetrics
 	callbacks callbacks
 	contacts  *contacts
 	replica   atomic.Pointer[replica] // nil while none serves
+
+	bootstraps bool        // may begin its group
+	held       atomic.Bool // the mark says so
+	holding    sync.Mutex  // one writes the mark
 
 	wake    chan struct{} // a fault was recorded
 	closing chan struct{}
@@ -33,14 +38,35 @@ type Shard struct {
 	closed bool
 }
 
-func newShard(c *Cluster, id uint32) *Shard {
+func newShard(c *Cluster, id uint32, number uint64) *Shard {
 	return &Shard{
-		id: id, cluster: c, metrics: c.metrics.of(id), contacts: newContacts(), wake: make(chan struct{}, 1), closing: make(chan struct{}),
+		id: id, number: number, cluster: c, metrics: c.metrics.of(id), contacts: newContacts(), wake: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 }
 
-// ID returns the shard's number.
+// ID returns the shard's number, 0 for the meta group.
 func (s *Shard) ID() uint32 { return s.id }
+
+// Number returns the number of the replica here, which no other replica of the cluster has or will have in this group (rule R22).
+func (s *Shard) Number() uint64 { return s.number }
+
+// hold notes, durably and once, that the replica holds entries.
+func (s *Shard) hold() error {
+	if s.held.Load() {
+		return nil
+	}
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	if s.held.Load() {
+		return nil
+	}
+	cfg := &s.cluster.cfg
+	if err := writeMark(cfg.FS, shardDir(cfg.Dir, s.id), mark{markHeld, s.number}); err != nil {
+		return err
+	}
+	s.held.Store(true)
+	return nil
+}
 
 // Propose gives one entry to the shard's group and returns at once. Done is called exactly once, later, from another goroutine, which it must not
 // hold up: with nil when the entry is committed and was handed to the machine (whose actors answer, rule R13), else with an error that is

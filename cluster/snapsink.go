@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -86,7 +87,7 @@ func (k *snapshotSink) finish() error {
 		return fmt.Errorf("cluster: write snapshot: %w", err)
 	}
 	k.snap.stateBytes = k.blocks.total
-	return s.syncDirs()
+	return errors.Join(s.syncDirs(), s.held())
 }
 
 // Cancel gives the snapshot up. It does nothing after Close.

@@ -24,6 +24,7 @@ type snapshotStore struct {
 	cluster [16]byte
 	shard   uint32
 	logger  *slog.Logger
+	held    func() error // called with each snapshot that became durable, before it counts
 
 	mu      sync.Mutex // guards what follows
 	newest  *snapshot  // nil when there is none
@@ -50,7 +51,8 @@ const (
 // snapshot are verified here, its state when it is read.
 func openSnapshotStore(fsys FS, parent string, cluster [16]byte, shard uint32, logger *slog.Logger) (*snapshotStore, error) {
 	s := &snapshotStore{
-		fs: fsys, dir: filepath.Join(parent, fmt.Sprintf("shard-%d", shard)), cluster: cluster, shard: shard, logger: logger,
+		fs: fsys, dir: shardDir(parent, shard), cluster: cluster, shard: shard, logger: logger,
+		held: func() error { return nil },
 	}
 	if err := fsys.MkdirAll(s.dir); err != nil {
 		return nil, fmt.Errorf("cluster: make snapshot directory: %w", err)
@@ -214,7 +216,7 @@ func ReadSnapshot(fsys FS, dir string, shard uint32) (state io.ReadCloser, index
 	if fsys == nil {
 		fsys = OS{}
 	}
-	s := &snapshotStore{fs: fsys, dir: filepath.Join(dir, fmt.Sprintf("shard-%d", shard)), shard: shard}
+	s := &snapshotStore{fs: fsys, dir: shardDir(dir, shard), shard: shard}
 	names, err := fsys.List(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil

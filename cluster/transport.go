@@ -12,8 +12,9 @@ import (
 // it means to reach, counts who answered (contact.go), and keeps late snapshots from raft (latesnap.go).
 type transport struct {
 	*raft.NetworkTransport
-	contacts *contacts
-	late     *lateSnapshots // nil: nothing is late
+	contacts  *contacts
+	late      *lateSnapshots // nil: nothing is late
+	addressOf func(node string) string
 
 	rpcs    chan raft.RPC
 	stop    chan struct{}
@@ -38,7 +39,7 @@ func newTransport(s *stream, cfg *Config, logger hclog.Logger) *transport {
 			// One call in flight: with pipelining the replication to one follower can wedge while its heartbeats go on, and p99 is worse.
 			MaxRPCsInFlight: 1,
 		}),
-		contacts: newContacts(), rpcs: make(chan raft.RPC), stop: make(chan struct{}),
+		contacts: newContacts(), addressOf: cfg.AddressOf, rpcs: make(chan raft.RPC), stop: make(chan struct{}),
 	}
 }
 
@@ -46,16 +47,22 @@ func newTransport(s *stream, cfg *Config, logger hclog.Logger) *transport {
 // term back after a vote in a higher one; the node then acknowledges entries of the old leader, and an acknowledged order is lost.
 func (t *transport) SetHeartbeatHandler(func(raft.RPC)) {}
 
-// meaning returns the target that names the node of a raft id: whoever answers at the address must be that node. A vote that another node gave
-// because it has the address now would count for the one that had it before.
-func meaning(id raft.ServerID, address raft.ServerAddress) raft.ServerAddress {
-	return raft.ServerAddress(targetOf(nodeOf(id), string(address)))
+// meaning returns the target that names the node of a raft id, at its present address: whoever answers there must be that node. A vote that another
+// node gave because it has the address now would count for the one that had it before. Raft pools connections by target, so a node that moved is
+// dialled anew.
+func (t *transport) meaning(id raft.ServerID, configured raft.ServerAddress) raft.ServerAddress {
+	node := nodeOf(id)
+	address := t.addressOf(node)
+	if address == "" {
+		address = bareAddress(configured)
+	}
+	return raft.ServerAddress(targetOf(node, address))
 }
 
 // AppendEntries sends entries, or a heartbeat, and counts the answer.
 func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	sent := t.contacts.send()
-	err := t.NetworkTransport.AppendEntries(id, meaning(id, at), req, resp)
+	err := t.NetworkTransport.AppendEntries(id, t.meaning(id, at), req, resp)
 	if err == nil && resp.Term == req.Term {
 		t.contacts.answered(id, req.Term, sent)
 	}
@@ -64,24 +71,24 @@ func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *
 
 // RequestVote asks a node for its vote.
 func (t *transport) RequestVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return t.NetworkTransport.RequestVote(id, meaning(id, at), req, resp)
+	return t.NetworkTransport.RequestVote(id, t.meaning(id, at), req, resp)
 }
 
 // RequestPreVote asks a node whether it would vote.
 func (t *transport) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestPreVoteRequest,
 	resp *raft.RequestPreVoteResponse) error {
-	return t.NetworkTransport.RequestPreVote(id, meaning(id, at), req, resp)
+	return t.NetworkTransport.RequestPreVote(id, t.meaning(id, at), req, resp)
 }
 
 // InstallSnapshot sends a snapshot.
 func (t *transport) InstallSnapshot(id raft.ServerID, at raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse,
 	state io.Reader) error {
-	return t.NetworkTransport.InstallSnapshot(id, meaning(id, at), req, resp, state)
+	return t.NetworkTransport.InstallSnapshot(id, t.meaning(id, at), req, resp, state)
 }
 
 // TimeoutNow tells a node to stand for election.
 func (t *transport) TimeoutNow(id raft.ServerID, at raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return t.NetworkTransport.TimeoutNow(id, meaning(id, at), req, resp)
+	return t.NetworkTransport.TimeoutNow(id, t.meaning(id, at), req, resp)
 }
 
 // Consumer returns what others ask, late snapshots left out.

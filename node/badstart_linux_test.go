@@ -282,7 +282,7 @@ func snapshotFlipped(t *testing.T) *damaged {
 		t.Fatal(err)
 	}
 	drain(t, n)
-	found, err := filepath.Glob(filepath.Join(d.cfg.DataDir, "snapshots", fmt.Sprintf("shard-%d", shard), "*"))
+	found, err := filepath.Glob(filepath.Join(d.cfg.DataDir, "snapshots", fmt.Sprintf("shard-%d", shard), "*.snap"))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("%q %v", found, err)
 	}

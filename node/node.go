@@ -151,7 +151,7 @@ func (n *Node) openShards() (err error) {
 	n.listeners.peer = nil // the cluster closes it, also when it fails
 	n.cluster, err = cluster.Open(cluster.Config{
 		NodeID: n.cfg.NodeID, ClusterID: n.clusterID, Dir: filepath.Join(n.cfg.DataDir, "snapshots"), Shards: n.id.Shards, Listener: peer,
-		Identity:   n.identity,
+		Identity: n.identity, Replicas: n.firstReplicas(), Bootstrap: true,
 		Groups:     func(id uint32) cluster.GroupLog { return n.log.Group(id) },
 		NewMachine: n.newMachine, OnFault: n.shardFault, Logger: n.cfg.Logger, Registerer: n.registry,
 		Timing: cluster.Timing{SnapshotAge: n.cfg.SnapshotAge}, Bounds: cluster.Bounds{SnapshotBytes: n.cfg.SnapshotBytes},
@@ -169,6 +169,15 @@ func (n *Node) openShards() (err error) {
 		return ""
 	})
 	return nil
+}
+
+// firstReplicas are those that a cluster of one begins with: of each data shard the first.
+func (n *Node) firstReplicas() map[uint32]uint64 {
+	replicas := make(map[uint32]uint64, len(n.shards))
+	for _, s := range n.shards {
+		replicas[s.id] = 1
+	}
+	return replicas
 }
 
 // newMachine makes the actors of a shard's replica; it is called again after a fault.
