@@ -135,6 +135,7 @@ func adjustKey(caller, key string) memoryKey { return memoryKey{Caller: caller, 
 
 func (l *Ledger) keepAdjust(a *adjusted) {
 	l.adjusts = append(l.adjusts, a)
+	l.adjustsHash.push(a.hash())
 	l.adjustAt[adjustKey(a.Caller, a.Key)] = a
 }
 
@@ -156,6 +157,7 @@ func (a *adjusted) again(c *Adjust) Outcome {
 // evictAdjusts forgets adjustments past retention; they stand in the order of their time.
 func (l *Ledger) evictAdjusts() {
 	for n := int64(0); n < l.settings.EvictBatch && l.adjustOver(l.now); n++ {
+		l.adjustsHash.shift(l.adjusts[0].hash(), len(l.adjusts))
 		delete(l.adjustAt, adjustKey(l.adjusts[0].Caller, l.adjusts[0].Key))
 		l.adjusts[0] = nil
 		l.adjusts = l.adjusts[1:]

@@ -5,6 +5,7 @@ import "fmt"
 // Book is the state of a shard: which partitions it owns, its settings, its log time and the ledgers of its SKUs. A ledger may be away, with an
 // actor of its own; the commands for it are then the actor's to apply, in the same order. Not safe for concurrent use.
 type Book struct {
+	level      uint16
 	epoch      uint16
 	partitions []Partition
 	owned      [Partitions]bool
@@ -18,19 +19,26 @@ type Book struct {
 	byName  map[string]*slot
 	due     schedule // of cold SKUs: (earliest deadline, SKU number); some entries are out of date
 	journal *Journal
+
+	// sum is that of hashed over all slots; it is brought up to date for those in changed when somebody asks (rule R24).
+	sum     uint64
+	changed []*slot
 }
 
 // slot is a SKU's place in its shard.
 type slot struct {
 	name   string
 	number uint32
-	ledger *Ledger // nil while it is away
-	dueAt  Time    // what stands in Book.due for it; 0: nothing
+	// changed: the ledger may have another hash than hashed, and the slot is in Book.changed.
+	changed bool
+	ledger  *Ledger // nil while it is away
+	dueAt   Time    // what stands in Book.due for it; 0: nothing
+	hashed  uint64  // the ledger's hash as it was last asked for; 0 while it is away
 }
 
 // NewBook returns the state of a shard before the first entry of its log.
 func NewBook() *Book {
-	return &Book{settings: DefaultSettings(), byName: make(map[string]*slot), journal: NewJournal(0, 0)}
+	return &Book{level: firstLevel, settings: DefaultSettings(), byName: make(map[string]*slot), journal: NewJournal(0, 0)}
 }
 
 // Begin starts the commands of a proposal: log time moves to the proposal's clock, never back (rule R2).
@@ -145,6 +153,10 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 		b.flushed = max(b.flushed, c.Index)
 		b.everyone(at, c)
 		return Outcome{Code: OK}
+	case *RaiseLevel:
+		return b.raise(c)
+	case *HashMark:
+		return Outcome{Code: OK}
 	}
 	o := b.Owner(c)
 	if create, ok := c.(*Create); ok && o.Number == 0 {
@@ -156,8 +168,10 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 	case o.Ledger == nil:
 		panic(fmt.Sprintf("stock: %T for a ledger that is away", c))
 	}
+	s := b.slots[o.Number-1]
+	b.change(s)
 	out := o.Ledger.Apply(at, c)
-	b.reschedule(b.slots[o.Number-1])
+	b.reschedule(s)
 	return out
 }
 
@@ -227,6 +241,7 @@ func (b *Book) everyone(at Position, c Command) {
 	}
 	for _, s := range slots {
 		if s.ledger != nil {
+			b.change(s)
 			s.ledger.Apply(at, c)
 		}
 	}
@@ -255,6 +270,7 @@ func (b *Book) insert(l *Ledger) {
 	s := &slot{name: l.spec.SKU, number: l.number, ledger: l}
 	b.slots = append(b.slots, s)
 	b.byName[s.name] = s
+	b.change(s)
 }
 
 // Detach gives a ledger away to an actor of its own, with a journal of its own.
@@ -262,6 +278,8 @@ func (b *Book) Detach(number uint32) *Ledger {
 	s := b.slots[number-1]
 	l := s.ledger
 	s.ledger, s.dueAt = nil, 0
+	b.sum -= s.hashed
+	s.hashed = 0
 	l.journal = b.journal.part(number, l.rows.len(), b.index)
 	return l
 }
@@ -272,6 +290,7 @@ func (b *Book) Attach(l *Ledger) {
 	s.ledger = l
 	b.journal.merge(l.journal)
 	l.journal = b.journal
+	b.change(s)
 	b.reschedule(s)
 }
 

@@ -32,6 +32,10 @@ func newAdmin(k Kind) Command {
 		return new(FlushMark)
 	case KindFlushSpan:
 		return new(FlushSpan)
+	case KindRaiseLevel:
+		return new(RaiseLevel)
+	case KindHashMark:
+		return new(HashMark)
 	}
 	return nil
 }
@@ -52,6 +56,8 @@ func adminFits(c Command) bool {
 		return len(c.SKU) <= MaxNameBytes && len(c.Reason) <= MaxReasonBytes
 	case *Freeze:
 		return len(c.SKU) <= MaxNameBytes
+	case *HashMark:
+		return c.fits()
 	}
 	return true
 }
@@ -72,6 +78,9 @@ func partitionsFit(ps []Partition) bool {
 func appendAdmin(b []byte, c Command) ([]byte, error) {
 	if !adminFits(c) {
 		return b, fmt.Errorf("%w: %T with a field beyond its bound", ErrMalformed, c)
+	}
+	if err := known(c); err != nil {
+		return b, err
 	}
 	b = appendArrayHeader(b, adminFields)
 	return appendBody(appendUint(b, uint64(c.Kind())), c)
@@ -123,6 +132,10 @@ func (r *mpReader) admin(c Command) {
 	again, err := appendBody(make([]byte, 0, n), c)
 	if err != nil || !bytes.Equal(again, []byte(body)) || !adminFits(c) {
 		r.fail(fmt.Sprintf("%T that is not in its one form", c))
+		return
+	}
+	if err := known(c); err != nil {
+		r.stop(err)
 		return
 	}
 	r.off += n

@@ -1,6 +1,10 @@
 package stock
 
-import "pgregory.net/rapid"
+import (
+	"slices"
+
+	"pgregory.net/rapid"
+)
 
 // drawCommand draws any command that may stand in a proposal.
 func drawCommand(t *rapid.T) Command {
@@ -33,8 +37,11 @@ func drawOrderCommand(t *rapid.T) Command {
 
 func drawAdminCommand(t *rapid.T) Command {
 	sku := func() string { return drawText(t, "sku", MaxNameBytes) }
-	kinds := []Kind{KindInit, KindOpen, KindCreate, KindUpdate, KindAdjust, KindFreeze, KindSettings, KindFlushMark, KindFlushSpan}
-	switch kind := rapid.SampledFrom(kinds).Draw(t, "kind"); kind {
+	kinds := []Kind{
+		KindInit, KindOpen, KindCreate, KindUpdate, KindAdjust, KindFreeze, KindSettings, KindFlushMark, KindFlushSpan, KindRaiseLevel, KindHashMark,
+	}
+	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
+	switch kind {
 	case KindInit:
 		return &Init{
 			Epoch:      rapid.Uint16().Draw(t, "epoch"),
@@ -57,6 +64,22 @@ func drawAdminCommand(t *rapid.T) Command {
 		return &SetSettings{Meta: drawMeta(t), Settings: drawSettings(t)}
 	case KindFlushSpan:
 		return &FlushSpan{Index: rapid.Uint64().Draw(t, "index"), First: rapid.Uint32().Draw(t, "first"), Last: rapid.Uint32().Draw(t, "last")}
+	}
+	return drawLaterCommand(t, kind)
+}
+
+func drawLaterCommand(t *rapid.T, kind Kind) Command {
+	switch kind {
+	case KindRaiseLevel:
+		return &RaiseLevel{Level: rapid.Uint16Range(0, Level).Draw(t, "level")}
+	case KindHashMark:
+		names := rapid.SliceOfNDistinct(rapid.StringN(1, -1, MaxReplicaBytes), 0, MaxHashReports, rapid.ID[string]).Draw(t, "replicas")
+		slices.Sort(names)
+		c := &HashMark{Index: rapid.Uint64().Draw(t, "index"), Reports: make([]HashReport, len(names))}
+		for i, name := range names {
+			c.Reports[i] = HashReport{name, rapid.Uint64().Draw(t, "hash")}
+		}
+		return c
 	}
 	return &FlushMark{Index: rapid.Uint64().Draw(t, "index")}
 }

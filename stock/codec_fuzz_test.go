@@ -79,7 +79,7 @@ func FuzzDecodeProposal(f *testing.F) {
 	golden := sealed(f, everyCommand())
 	f.Add(golden)
 	f.Add(golden[payloadAt:])
-	for _, c := range everyCommand().Commands {
+	for _, c := range append(everyCommand().Commands, laterCommands().Commands...) {
 		f.Add(sealed(f, Proposal{Header: Header{Term: 1}, Commands: []Command{c, c}})[payloadAt:])
 	}
 	f.Add(framedCommands(1, "\x92\x10\x93\x01\xdd\x7f\xff\xff\xff")[payloadAt:])

@@ -51,10 +51,36 @@ func everyCommand() Proposal {
 	}
 }
 
-// Every version of the format that was ever written stays readable: one golden file each.
+// laterCommands is a proposal with the commands that came with LevelHashMarks.
+func laterCommands() Proposal {
+	return Proposal{
+		Header: Header{Term: 8, Clock: 1_700_000_000_123, Incarnation: 0xfeedfacecafebeef, Sequence: 301},
+		Commands: []Command{
+			&RaiseLevel{Level: LevelHashMarks},
+			&HashMark{Index: 1<<64 - 1, Reports: []HashReport{{"n1#1", 1<<64 - 1}, {"n1#300", 0}, {strings.Repeat("n", MaxReplicaBytes), 128}}},
+			&HashMark{},
+		},
+	}
+}
+
+// Every version of the format that was ever written stays readable: one golden file each, and one for the commands of each later level.
 func TestGoldenProposals(t *testing.T) {
-	path := filepath.Join("testdata", "codec_v1.hex")
-	now := sealed(t, everyCommand())
+	seen := map[Kind]bool{}
+	golden(t, "codec_v1.hex", everyCommand(), seen)
+	golden(t, "codec_v1_level2.hex", laterCommands(), seen)
+	for k := range 256 {
+		isAdmin := newAdmin(Kind(k)) != nil
+		if isOrder := k >= int(KindPlace) && k <= int(KindExpire); seen[Kind(k)] != (isAdmin || isOrder) {
+			t.Errorf("kind %d is known or in a golden file, not both", k)
+		}
+	}
+}
+
+// golden holds a proposal against a golden file, and notes the kinds of its commands.
+func golden(t *testing.T, name string, want Proposal, seen map[Kind]bool) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	now := sealed(t, want)
 	if *update {
 		if err := os.WriteFile(path, hexLines(now), 0o644); err != nil {
 			t.Fatal(err)
@@ -70,18 +96,11 @@ func TestGoldenProposals(t *testing.T) {
 	}
 	mustBytes(t, path, now, golden)
 	p, err := DecodeProposal(golden)
-	if err != nil || !reflect.DeepEqual(p, everyCommand()) {
+	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Fatalf("decoded %+v, %v", p, err)
 	}
-	seen := map[Kind]bool{}
 	for _, c := range p.Commands {
 		seen[c.Kind()] = true
-	}
-	for k := range 256 {
-		isAdmin := newAdmin(Kind(k)) != nil
-		if isOrder := k >= int(KindPlace) && k <= int(KindExpire); seen[Kind(k)] != (isAdmin || isOrder) {
-			t.Errorf("kind %d is known or in the golden file, not both", k)
-		}
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	KindSettings
 	KindFlushMark
 	KindFlushSpan
+	KindRaiseLevel
+	KindHashMark
 )
 
 // Command is one change that travels through the log. Apply decides about it from the state and the command alone (rule R1).

@@ -3,22 +3,25 @@ package stock
 import (
 	"slices"
 	"sort"
-
-	"github.com/cespare/xxhash/v2"
 )
-
-// level is the version of the rules that apply follows (rule R1). A state of another level is refused.
-const level = 1
 
 // Cut is a shard's state at one place of its log, which no longer changes while the actors go on (rule R23).
 type Cut struct {
+	// OnCorrupt, when set, is told when the state turns out to be damaged while it is written; err wraps ErrCorrupt.
+	OnCorrupt func(err error)
+
 	head    bookHead
 	ledgers []*LedgerCut
+	// kept is the hash of the state as it was kept up with the changes.
+	kept uint64
 }
 
 // LedgerCut is one SKU's part of a cut.
 type LedgerCut struct {
-	head    ledgerHead
+	head ledgerHead
+	// kept is the hash of the ledger as it was kept up with its changes, summed what it stands for in the sum over all SKUs.
+	kept, summed uint64
+
 	rows    pages[row]
 	users   pages[person]
 	returns pages[returned]
@@ -60,21 +63,21 @@ type ledgerHead struct {
 
 // Cut returns the state of the shard without the ledgers that are away; their actors add theirs.
 func (b *Book) Cut() *Cut {
-	c := &Cut{head: b.head()}
-	b.Each(func(l *Ledger) { c.Add(l.Cut()) })
+	c := &Cut{head: b.head(), kept: b.Hash()}
+	for _, s := range b.slots {
+		if s.ledger != nil {
+			part := s.ledger.Cut()
+			part.summed = s.hashed
+			c.ledgers = append(c.ledgers, part)
+		}
+	}
 	return c
 }
 
-// Add puts a ledger's part into the cut.
-func (c *Cut) Add(l *LedgerCut) { c.ledgers = append(c.ledgers, l) }
-
-// Hash returns the hash of the whole cut: equal states have equal hashes.
-func (c *Cut) Hash() uint64 {
-	h := c.head.hash()
-	for _, l := range c.ledgers {
-		h += l.head.hash()
-	}
-	return h
+// Add puts the part of a ledger that is away into the cut.
+func (c *Cut) Add(l *LedgerCut) {
+	c.ledgers = append(c.ledgers, l)
+	c.kept += l.kept
 }
 
 func (c *Cut) sort() {
@@ -83,53 +86,36 @@ func (c *Cut) sort() {
 }
 
 func (b *Book) head() bookHead {
-	return bookHead{
-		Level: level, Epoch: b.epoch, Partitions: b.partitions, Settings: b.settings, Now: b.now, Index: b.index, Flushed: b.flushed,
-		Memory: slices.Clone(b.memory.list), Ledgers: uint64(len(b.slots)),
-	}
+	h := b.facts()
+	h.Memory = slices.Clone(b.memory.list)
+	return h
 }
 
-// Hash returns the hash of the shard's state without the ledgers that are away; the sum with theirs is the hash of the whole state.
-func (b *Book) Hash() uint64 {
-	head := b.head()
-	h := head.hash()
-	b.Each(func(l *Ledger) { h += l.Hash() })
-	return h
+// facts returns the head without its list.
+func (b *Book) facts() bookHead {
+	return bookHead{
+		Level: b.level, Epoch: b.epoch, Partitions: b.partitions, Settings: b.settings, Now: b.now, Index: b.index, Flushed: b.flushed,
+		Ledgers: uint64(len(b.slots)),
+	}
 }
 
 // Cut returns the ledger's state. The ledger copies a page of rows before it next writes to it.
 func (l *Ledger) Cut() *LedgerCut {
-	return &LedgerCut{head: l.head(), rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut()}
+	hash := l.Hash()
+	return &LedgerCut{head: l.head(), kept: hash, summed: hash, rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut()}
 }
 
 func (l *Ledger) head() ledgerHead {
+	h := l.facts()
+	h.Callers, h.Adjusts, h.Memory = slices.Clone(l.callers), slices.Clone(l.adjusts), slices.Clone(l.memory.list)
+	return h
+}
+
+// facts returns the head without its lists.
+func (l *Ledger) facts() ledgerHead {
 	return ledgerHead{
 		Spec: l.spec, Creation: l.creation, Settings: l.settings, Available: l.available, Held: l.held, Sold: l.sold,
 		Number: l.number, Epoch: l.epoch, Frozen: l.frozen, Broken: l.broken, Now: l.now, Index: l.index, Version: l.version,
-		Waiting: l.waiting, Callers: slices.Clone(l.callers), Adjusts: slices.Clone(l.adjusts), Memory: slices.Clone(l.memory.list),
-		Rows: l.rows.len(), Users: l.users.len(), Returns: l.returns.len(), Tables: l.hash,
+		Waiting: l.waiting, Rows: l.rows.len(), Users: l.users.len(), Returns: l.returns.len(), Tables: l.hash,
 	}
-}
-
-// Hash returns the hash of the ledger's state.
-func (l *Ledger) Hash() uint64 {
-	head := l.head()
-	return head.hash()
-}
-
-func (h *bookHead) hash() uint64   { return xxhash.Sum64(marshal(h)) }
-func (h *ledgerHead) hash() uint64 { return xxhash.Sum64(marshal(h)) }
-
-// tables recomputes the hash of the rows, users and returns from scratch.
-func (l *LedgerCut) tables() (sum uint64) {
-	for i, r := range l.rows.all() {
-		sum += r.hash(i + 1)
-	}
-	for i, p := range l.users.all() {
-		sum += p.hash(i)
-	}
-	for i, r := range l.returns.all() {
-		sum += r.hash(i)
-	}
-	return sum
 }

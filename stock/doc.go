@@ -27,11 +27,13 @@
 //	book.go due.go everyone.go  a shard: its SKUs, settings and log time
 //	journal.go     what changed since, for storage; moves.go counts it, for metrics
 //	window.go      admission on the leader, before the log
+//	hash.go digest.go   hashes of the state, kept up with each change, by which replicas are held against each other
+//	hashmark.go level.go   the command that does that, and levels of the rules
 //
 // Its forms outside memory:
 //
 //	codec.go codec_order.go codec_admin.go           proposals
 //	wire.go wire_request.go wire_outcome.go          what nodes tell each other: requests and outcomes
 //	msgpack.go msgpack_reader.go scan.go             msgpack: what is written by hand, what is checked before the library reads
-//	cut.go snapshot.go snapshot_rows.go restore.go restore_rows.go   consistent cuts, canonical snapshots, hashes
+//	cut.go snapshot.go snapshot_rows.go restore.go restore_rows.go   consistent cuts, canonical snapshots
 package stock

@@ -36,8 +36,9 @@ type Ledger struct {
 	callers []string
 	memory  memory
 
-	// hash is the sum of the hashes of all rows, users and returns, kept up with each change (rule R24).
-	hash uint64
+	// hash is the sum of the hashes of all rows, users and returns, adjustsHash that of the adjustments; both kept up with each change (rule R24).
+	hash        uint64
+	adjustsHash chain
 
 	// What follows is derived from the tables above.
 	keys       map[scopedKey]uint64 // caller and key -> counter

@@ -12,6 +12,8 @@ type memory struct {
 	// list holds the outcomes in the order they were remembered; entries never change, so a copy of the list is a cut.
 	list  []*remembered
 	index map[memoryKey]*remembered
+	// hash is that of the list, kept up with each change.
+	hash chain
 }
 
 type memoryKey struct {
@@ -63,6 +65,7 @@ func (m *memory) add(r *remembered) {
 		m.index = make(map[memoryKey]*remembered)
 	}
 	m.list = append(m.list, r)
+	m.hash.push(r.hash())
 	m.index[r.Key] = r
 }
 
@@ -81,7 +84,9 @@ const forgetBatch = 64
 func (m *memory) forget(now Time) {
 	n := 0
 	for n < min(len(m.list), forgetBatch) && m.list[n].Until <= now {
-		if r := m.list[n]; m.index[r.Key] == r {
+		r := m.list[n]
+		m.hash.shift(r.hash(), len(m.list)-n)
+		if m.index[r.Key] == r {
 			delete(m.index, r.Key)
 		}
 		m.list[n] = nil

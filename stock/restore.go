@@ -56,7 +56,7 @@ func ReadSnapshot(r io.Reader) (*Book, error) {
 		return nil, err
 	}
 	b := NewBook()
-	b.epoch, b.settings, b.now, b.index, b.flushed = head.Epoch, head.Settings, head.Now, head.Index, head.Flushed
+	b.level, b.epoch, b.settings, b.now, b.index, b.flushed = head.Level, head.Epoch, head.Settings, head.Now, head.Index, head.Flushed
 	b.own(head.Partitions)
 	if field, reason := b.settings.Check(); field != "" || !partitionsFit(head.Partitions) {
 		return nil, fmt.Errorf("%w: snapshot of a shard with impossible settings or partitions: %s %s", ErrMalformed, field, reason)
@@ -88,7 +88,7 @@ func (f *frameReader) bookHead() (head bookHead, err error) {
 	}
 	r := &mpReader{s: string(payload)}
 	r.arrayHeader()
-	if n := r.uint64(); r.err == nil && n != level {
+	if n := r.uint64(); r.err == nil && (n < firstLevel || n > Level) {
 		return head, fmt.Errorf("%w: snapshot of level %d", ErrUnknownCommand, n)
 	}
 	return head, unmarshal(payload, &head)
@@ -127,6 +127,7 @@ func (b *Book) readLedgers(f *frameReader, n uint64) error {
 		l.journal = b.journal
 		s := &slot{name: l.spec.SKU, number: l.number, ledger: l}
 		b.slots[l.number-1], b.byName[s.name] = s, s
+		b.change(s)
 		b.reschedule(s)
 	}
 	return nil

@@ -1,7 +1,5 @@
 package stock
 
-import "github.com/cespare/xxhash/v2"
-
 // stateFence marks a row that is no order: it only keeps a fenced key taken.
 const stateFence = StateReturned + 1
 
@@ -46,14 +44,6 @@ type returned struct {
 	at       Time
 	version  uint64
 }
-
-// mix folds a word into a hash: multiply and fold, good enough to tell replicas apart, not to withstand an adversary.
-func mix(h, v uint64) uint64 {
-	h = (h ^ v) * 0x9E3779B97F4A7C15
-	return h ^ h>>29
-}
-
-func mixText(h uint64, s string) uint64 { return mix(h, xxhash.Sum64String(s)) }
 
 func (r *row) hash(counter uint64) uint64 {
 	if r.state == 0 {

@@ -30,20 +30,25 @@ const (
 	chunkRows     = 256
 )
 
-// WriteTo writes the cut in canonical form. It does not touch the ledgers, which may go on meanwhile.
+// WriteTo writes the cut in canonical form. It does not touch the ledgers, which may go on meanwhile. It makes all hashes from scratch: when one is
+// not what was kept up with the changes, the snapshot is left unfinished and the error is ErrCorrupt.
 func (c *Cut) WriteTo(w io.Writer) (int64, error) {
 	c.sort()
 	f := &frameWriter{w: bufio.NewWriterSize(w, 1<<16)}
 	f.value(frameBook, &c.head)
+	var a audit
 	for _, l := range c.ledgers {
-		if sum := l.tables(); sum != l.head.Tables && f.err == nil {
-			f.err = fmt.Errorf("%w: tables of SKU number %d do not match the hash kept up with them", ErrMalformed, l.head.Number)
+		if a.ledger(l); a.err != nil {
+			break
 		}
 		f.value(frameLedger, &l.head)
 		writeTable(f, frameUsers, &l.users, appendPerson)
 		writeTable(f, frameRows, &l.rows, appendRow)
 		writeTable(f, frameReturns, &l.returns, appendReturned)
 		f.value(frameLedgerEnd, nil)
+	}
+	if err := a.end(c); err != nil {
+		return f.n, err
 	}
 	f.value(frameEnd, nil)
 	if f.err == nil {

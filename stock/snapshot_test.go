@@ -201,10 +201,10 @@ func TestSnapshotFramesInOneOrder(t *testing.T) {
 func TestSnapshotOfAnotherVersion(t *testing.T) {
 	whole := frames(snapshot(t, everyState(t, 300)))
 	head := bytes.Clone(whole[0])
-	head[2] = level + 1
+	head[2] = Level + 1
 	for name, payloads := range map[string][][]byte{
 		"level":               append([][]byte{head}, whole[1:]...),
-		"level, other fields": append([][]byte{{frameBook, mpFixArray | 2, level + 1, mpNil}}, whole[1:]...),
+		"level, other fields": append([][]byte{{frameBook, mpFixArray | 2, Level + 1, mpNil}}, whole[1:]...),
 		"kind of frame":       append([][]byte{whole[0], {frameEnd + 1}}, whole[1:]...),
 	} {
 		if _, err := ReadSnapshot(bytes.NewReader(join(payloads))); !errors.Is(err, ErrUnknownCommand) {
@@ -217,7 +217,7 @@ func TestSnapshotOfAnotherVersion(t *testing.T) {
 func TestSnapshotNoticesChangedRows(t *testing.T) {
 	b := everyState(t, 300)
 	b.slots[1].ledger.rows.mut(290).qty++
-	if _, err := b.Cut().WriteTo(&bytes.Buffer{}); !errors.Is(err, ErrMalformed) {
+	if _, err := b.Cut().WriteTo(&bytes.Buffer{}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a changed row was written: %v", err)
 	}
 }

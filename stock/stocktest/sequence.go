@@ -78,9 +78,20 @@ func (w *writer) any() stock.Command {
 		}
 		return &stock.FlushMark{Index: index}
 	case k < 88:
-		return w.open()
+		return w.alone()
 	}
 	return w.again()
+}
+
+// alone draws a command that leaders propose by themselves and that changes no SKU.
+func (w *writer) alone() stock.Command {
+	switch w.roll(3) {
+	case 1:
+		return &stock.RaiseLevel{Level: uint16(1 + w.roll(stock.Level))}
+	case 2:
+		return &stock.HashMark{Index: w.at.Index - 1, Reports: []stock.HashReport{{Replica: "a#1"}, {Replica: "b#1", Hash: 7}}}
+	}
+	return w.open()
 }
 
 // about draws a command about an order; while there is none that wants it, most often a Place.
