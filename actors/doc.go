@@ -15,6 +15,7 @@
 //	hot.go        the actor of a hot SKU
 //	handover.go   promotion and demotion at a position of the log
 //	sku.go        step 5: admission, apply and answers for one SKU
+//	identity.go   hash marks: whether replicas have the same state
 //	proposer.go   step 6: batches, slots, what raft said of them
 //	replica.go    what raft and storage see of a shard
 //	pending.go    step 11: who waits, and what they are told

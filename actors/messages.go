@@ -77,8 +77,9 @@ type mark struct {
 	desk func(*desk)
 	// applied is the last entry before the mark.
 	applied uint64
-	// holders counts the actors that have not been visited yet; the last one closes done.
+	// holders counts the actors that have not been visited yet; the last one calls then when the visit is complete, or closes done when there is one.
 	holders atomic.Int64
+	then    func()
 	done    chan struct{}
 	replica *Replica
 	// torn: one of the actors was gone, so the visit is not complete.
@@ -86,7 +87,13 @@ type mark struct {
 }
 
 func (m *mark) release() {
-	if m.holders.Add(-1) == 0 {
+	if m.holders.Add(-1) != 0 {
+		return
+	}
+	if m.then != nil && !m.torn.Load() {
+		m.then()
+	}
+	if m.done != nil {
 		close(m.done)
 	}
 }

@@ -23,11 +23,13 @@ type metrics struct {
 	parked, hot, broken    prometheus.Gauge
 	promotions, demotions  prometheus.Counter
 	faults, lost           prometheus.Counter
+	hashMarks              prometheus.Counter
+	disagreements          prometheus.Counter
 	mu                     sync.Mutex // guards replicas
 	replicas               map[uint32]*Replica
 	pending, queued, boxed *prometheus.Desc
 	backlog, applied, term *prometheus.Desc
-	clockAhead             *prometheus.Desc
+	clockAhead, identified *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*metrics)(nil)
@@ -63,10 +65,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		demotions:  counter("demotions_total", "SKUs whose ledger came back from an actor of its own."),
 		faults: counter("replica_faults_total",
 			"Replicas that could not go on: a panic, an entry that cannot be applied, a clock that does not agree."),
-		lost:       counter("lost_messages_total", "Requests answered because their actor was gone."),
-		full:       counter("full_proposals_total", "Entries that were sent as long as an entry may be, with more waiting."),
-		voided:     counter("voided_entries_total", "Entries dropped because they were admitted in another term than the log's."),
-		applyWaits: counter("apply_waits_total", "Times that raft had to wait because as many entries as allowed waited in actors (apply-backlog)."),
+		hashMarks:     counter("hash_marks_total", "Hash marks that a replica applied."),
+		disagreements: counter("hash_disagreements_total", "Hash marks by which replicas had to stop because they were not identical."),
+		lost:          counter("lost_messages_total", "Requests answered because their actor was gone."),
+		full:          counter("full_proposals_total", "Entries that were sent as long as an entry may be, with more waiting."),
+		voided:        counter("voided_entries_total", "Entries dropped because they were admitted in another term than the log's."),
+		applyWaits:    counter("apply_waits_total", "Times that raft had to wait because as many entries as allowed waited in actors (apply-backlog)."),
 		commit: histogram("commit_seconds", "Time from proposing an entry until raft had it committed: the log's write and fsync, and the quorum.",
 			prometheus.ExponentialBuckets(100e-6, 2, 17)),
 		lag: histogram("release_lag_seconds", "How long after its deadline the oldest hold of each release was released, by the leader's clock.",
@@ -81,11 +85,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		applied:       desc("applied_index", "Last log index that all actors have applied.", "shard"),
 		term:          desc("open_term", "Raft term that admission is open for, 0 while it is closed.", "shard"),
 		clockAhead:    desc("clock_ahead_seconds", "How far log time is ahead of this machine's clock, while admission is open (max-clock-skew).", "shard"),
+		identified:    desc("hash_index", "Log index of the newest hash mark that this replica noted its state at, 0 for none.", "shard"),
 	}
 	vectors := m.label()
 	if reg != nil {
 		reg.MustRegister(vectors...)
-		reg.MustRegister(m.parked, m.hot, m.broken, m.promotions, m.demotions, m.faults, m.lost, m.full, m.voided, m.applyWaits,
+		reg.MustRegister(m.parked, m.hot, m.broken, m.promotions, m.demotions, m.faults, m.lost, m.hashMarks, m.disagreements, m.full, m.voided, m.applyWaits,
 			m.commit, m.lag, m.entryCommands, m.entryBytes, m)
 	}
 	return m
@@ -167,7 +172,10 @@ func (m *metrics) moved(o stock.Moves, now stock.Time) {
 }
 
 // count counts what the commands of an entry did to orders. Only the leader counts, and only what it decided itself: not what it replays.
-func (r *Replica) count(o stock.Moves, term uint64) {
+func (r *Replica) count(o stock.Moves, term, index uint64) {
+	if o.Expired > 0 {
+		r.expired(index)
+	}
 	if term != 0 && o != (stock.Moves{}) {
 		r.metrics.moved(o, r.clock.now())
 	}
@@ -196,7 +204,7 @@ func (m *metrics) forget(r *Replica) {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.pending, m.queued, m.boxed, m.backlog, m.applied, m.term, m.clockAhead} {
+	for _, d := range []*prometheus.Desc{m.pending, m.queued, m.boxed, m.backlog, m.applied, m.term, m.clockAhead, m.identified} {
 		ch <- d
 	}
 }
@@ -219,6 +227,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		value(m.applied, float64(r.Applied()))
 		value(m.term, float64(r.Term()))
 		value(m.clockAhead, r.clockAhead().Seconds())
+		index, _ := r.Identity()
+		value(m.identified, float64(index))
 	}
 }
 

@@ -41,9 +41,12 @@ type Replica struct {
 	applying atomic.Uint64
 	flushed  atomic.Uint64
 	// past is what the log said when admission opened first.
-	past    atomic.Pointer[Past]
-	alarmed sync.Map // numbers of SKUs that an alarm was raised for
-	opened  atomic.Bool
+	past atomic.Pointer[Past]
+	// identity is what this replica and others said at hash marks; expiredAt is the last entry by which holds fell due.
+	identity  identity
+	expiredAt atomic.Uint64
+	alarmed   sync.Map // numbers of SKUs that an alarm was raised for
+	opened    atomic.Bool
 
 	faultOnce sync.Once
 	closeOnce sync.Once
@@ -75,8 +78,17 @@ type ReplicaConfig struct {
 	// MaxClockSkew and MaxDowntime bound how far the wall clock may be behind and ahead of the log's time at a start; AcceptClock overrides.
 	MaxClockSkew, MaxDowntime time.Duration
 	AcceptClock               bool
-	// OnFault is called once, on a goroutine of its own, when the replica cannot go on: index names the entry, err wraps ErrPanic or ErrClock, or
-	// what was wrong with the entry.
+	// ID is the replica's in the raft group, by which a hash mark names it.
+	ID string
+	// Members returns the ids of the replicas in the raft group as it is, voters and learners, in a slice of the caller's own. Asked by the leader
+	// only, at most once a second; it must not wait. With nil, or fewer than two members, there are no hash marks.
+	Members func() []string
+	// HashEvery is the least time between two hash marks; below 0 there are none.
+	HashEvery time.Duration
+	// Level returns the level of the rules that every member's binary knows (rule R1); nil: the shard stays at its own. It must not wait.
+	Level func() uint16
+	// OnFault is called once, on a goroutine of its own, when the replica cannot go on: index names the entry, err wraps ErrPanic, ErrClock,
+	// ErrDiverged, ErrDamaged, or what was wrong with the entry.
 	OnFault func(index uint64, err error)
 }
 
@@ -90,6 +102,7 @@ func (c *ReplicaConfig) defaults() {
 	orDefault(&c.MaxJournalRows, stock.DefaultJournalRows)
 	orDefault(&c.MaxClockSkew, 500*time.Millisecond)
 	orDefault(&c.MaxDowntime, 7*24*time.Hour)
+	orDefault(&c.HashEvery, 10*time.Second)
 }
 
 // leastProposalBytes holds the longest command but Init, with room to spare.
@@ -230,6 +243,7 @@ func (r *Replica) Snapshot() (*stock.Cut, error) {
 	if err != nil {
 		return nil, err
 	}
+	cut.OnCorrupt = r.damaged
 	return cut, nil
 }
 

@@ -22,6 +22,7 @@ type shardActor struct {
 	touched []*desk
 	filled  []*hotSKU
 
+	marker     marker
 	stopping   bool
 	term       uint64 // that admission is open for; 0 while closed
 	opening    uint64 // term that waits for the shard to be initialized
@@ -71,6 +72,10 @@ func (s *shardActor) turn(ctx actor.Context, t *turn) {
 func (s *shardActor) committed(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *entry:
+		if s.marker.condemned {
+			s.r.lost(m)
+			return
+		}
 		s.entry(ctx, m)
 	case *mark:
 		s.mark(ctx, m)
@@ -163,15 +168,22 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 		return
 	}
 	at := s.book.Begin(e.header, e.index)
-	for _, it := range e.items {
-		s.command(ctx, at, e, it)
+	s.marker.note(e)
+	for i, it := range e.items {
+		if s.command(ctx, at, e, it); s.marker.condemned {
+			finishItems(e.items[i+1:], stock.Outcome{Code: stock.OutcomeUnknown})
+			break
+		}
 	}
-	s.r.count(s.book.TakeMoves(), s.term)
+	s.r.count(s.book.TakeMoves(), s.term, e.index)
 	s.settleTouched()
 	for _, h := range s.filled {
 		h.flush(ctx)
 	}
 	s.filled = s.filled[:0]
+	if s.marker.marked == e.index {
+		s.noteIdentity(ctx, e.index)
+	}
 	e.release()
 }
 
@@ -194,6 +206,10 @@ func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, it 
 	case *stock.Init:
 		s.book.Apply(at, c)
 		s.open(ctx, s.opening)
+		return
+	case *stock.HashMark:
+		s.book.Apply(at, c)
+		s.hashMark(ctx, e, c)
 		return
 	}
 	if stock.Broadcast(it.cmd) {

@@ -90,7 +90,7 @@ func (d *desk) apply(m *portion) {
 	for _, it := range m.items {
 		d.note(it, d.ledger.Apply(m.at, it.cmd))
 	}
-	d.r.count(d.ledger.TakeMoves(), d.term)
+	d.r.count(d.ledger.TakeMoves(), d.term, m.at.Index)
 	d.settle()
 }
 

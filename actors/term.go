@@ -32,6 +32,7 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 		h.send(ctx, &opened{term})
 	}
 	s.r.term.Store(term)
+	s.marker.arm(s.r.clock.now(), s.r.cfg.HashEvery)
 	s.armSweep(false)
 }
 
@@ -105,6 +106,7 @@ func (s *shardActor) sweep(ctx actor.Context) {
 	if span != nil {
 		s.out = append(s.out, item{cmd: span, term: s.term})
 	}
+	s.identify(now)
 	s.armSweep(span != nil && next != 0)
 	if now < s.hotSweepAt {
 		return
