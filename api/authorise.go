@@ -91,16 +91,26 @@ func addressed(host string) bool {
 // change gives a command of an operator to the core, once the audit log holds that it was asked for. A change that could not be accounted for is not
 // made: nobody is waiting in line for it, as buyers are.
 func (x *exchange) change(sku string, body []byte, r stock.Request) (stock.Outcome, *problem) {
-	if log := x.s.cfg.Audit; log != nil {
-		x.subject = sku
-		if string(body) != "{}" {
-			x.changed = json.RawMessage(body)
-		}
-		if err := log.Write(x.record(audit.Asked)); err != nil {
-			return stock.Outcome{}, &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundAudit}}
-		}
+	if p := x.intend(sku, body); p != nil {
+		return stock.Outcome{}, p
 	}
 	return x.ask(r), nil
+}
+
+// intend writes into the audit log that a change is asked for, of a SKU or of the cluster (""), and refuses it when that cannot be written.
+func (x *exchange) intend(sku string, body []byte) *problem {
+	log := x.s.cfg.Audit
+	if log == nil {
+		return nil
+	}
+	x.subject = sku
+	if string(body) != "{}" {
+		x.changed = json.RawMessage(body)
+	}
+	if err := log.Write(x.record(audit.Asked)); err != nil {
+		return &problem{code: stock.Overloaded, detail: &stock.Detail{Bound: boundAudit}}
+	}
+	return nil
 }
 
 // account writes the answer to an operator's command into the audit log, before it leaves. What was done is answered as it is, also when that

@@ -269,6 +269,44 @@ func skuCases() []badCase {
 	}
 }
 
+func clusterCases() []badCase {
+	return []badCase{
+		shopper("cluster-on-the-public-listener", "GET /v1/cluster", ""),
+		desk("cluster-posted", "POST /v1/cluster", `{}`),
+		desk("cluster-nodes-read", "GET /v1/cluster/nodes", ""),
+		desk("cluster-node-patched", "PATCH /v1/cluster/nodes/n1", `{}`),
+		desk("cluster-backup-read", "GET /v1/backup", ""),
+		desk("add-without-a-body", "POST /v1/cluster/nodes", ""),
+		desk("add-without-an-id", "POST /v1/cluster/nodes", `{"peer":"a:1"}`),
+		desk("add-without-a-peer", "POST /v1/cluster/nodes", `{"id":"n4"}`),
+		desk("add-under-no-id", "POST /v1/cluster/nodes", `{"id":"","peer":"a:1"}`),
+		desk("add-under-a-number", "POST /v1/cluster/nodes", `{"id":4,"peer":"a:1"}`),
+		desk("add-with-a-nul", "POST /v1/cluster/nodes", `{"id":"n4","peer":"a\u0000:1"}`),
+		desk("add-with-votes", "POST /v1/cluster/nodes", `{"id":"n4","peer":"a:1","voter":true}`),
+		desk("add-and-perhaps-not", "POST /v1/cluster/nodes?dry_run=maybe", `{"id":"n4","peer":"a:1"}`),
+		desk("remove-and-perhaps-not", "DELETE /v1/cluster/nodes/n1?dry_run=1", ""),
+		desk("remove-no-id", "DELETE /v1/cluster/nodes/a%00b", ""),
+		desk("remove-nobody", "DELETE /v1/cluster/nodes/", ""),
+		desk("transfer-of-no-number", "POST /v1/cluster/shards/one/transfer", ""),
+		desk("transfer-of-a-huge-number", "POST /v1/cluster/shards/4294967296/transfer", ""),
+		desk("transfer-to-nobody", "POST /v1/cluster/shards/1/transfer", `{"to":""}`),
+		desk("transfer-to-null", "POST /v1/cluster/shards/1/transfer", `{"to":null}`),
+		desk("transfer-by-force", "POST /v1/cluster/shards/1/transfer", `{"force":true}`),
+		desk("snapshot-with-a-body", "POST /v1/cluster/shards/1/snapshot", `{"x":1}`),
+		desk("rebuild-nowhere", "POST /v1/cluster/shards/1/rebuild", `{}`),
+		desk("balance-with-a-body", "POST /v1/cluster/balance", `{"x":1}`),
+		desk("abort-of-no-id", "DELETE /v1/cluster/changes/a%00b", ""),
+		desk("backup-with-a-body", "POST /v1/backup", `{"shard":1}`),
+		desk("settings-without-a-body", "PATCH /v1/cluster/settings", ""),
+		desk("settings-of-a-minute", "PATCH /v1/cluster/settings", `{"retention_ms":60000}`),
+		desk("settings-of-nothing-open", "PATCH /v1/cluster/settings", `{"max_open_orders_per_sku":0}`),
+		desk("settings-of-65-nodes", "PATCH /v1/cluster/settings", `{"max_nodes":65}`),
+		desk("settings-in-words", "PATCH /v1/cluster/settings", `{"retention_ms":"1h"}`),
+		desk("settings-of-shards", "PATCH /v1/cluster/settings", `{"shards":8}`),
+		desk("settings-twice", "PATCH /v1/cluster/settings", `{"max_nodes":5,"max_nodes":7}`),
+	}
+}
+
 func batchCases() []badCase {
 	item := func(item string) string { return `{"orders":[{"key":"a","sku":"shoe","user":"ann"},` + item + `]}` }
 	return []badCase{

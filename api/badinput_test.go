@@ -8,7 +8,7 @@ import (
 )
 
 func handlerCases() []badCase {
-	return slices.Concat(bodyCases(), quantityCases(), headerCases(), pathCases(), methodCases(), callCases(), skuCases(), batchCases())
+	return slices.Concat(bodyCases(), quantityCases(), headerCases(), pathCases(), methodCases(), callCases(), skuCases(), batchCases(), clusterCases())
 }
 
 // Every row of bad input that a handler sees gets its own status and code, the core is not even asked, a counter moves, and a good order succeeds

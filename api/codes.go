@@ -24,6 +24,9 @@ const (
 	unsupportedMediaType
 	unauthenticated
 	forbidden
+	nodeNotFound
+	shardNotFound
+	changeNotFound
 	endOfCodes
 )
 
@@ -76,6 +79,12 @@ var problems = [endOfCodes]row{
 		"There is no order with this id.", false, nil},
 	stock.OutcomeNotSeen: {404, "outcome_not_seen", "No outcome under this key",
 		"No order was accepted or fenced under this key. One may still be under way; a fence excludes that.", false, nil},
+	nodeNotFound: {404, "node_not_found", "No such node",
+		"The cluster has no node of this id.", false, nil},
+	shardNotFound: {404, "shard_not_found", "No such shard",
+		"There is no data shard of this number, or no replica of it on that node.", false, nil},
+	changeNotFound: {404, "change_not_found", "No such change",
+		"There is no change of this id, or it ended long ago.", false, nil},
 	methodNotAllowed: {405, "method_not_allowed", "Method not allowed",
 		"The Allow header names the methods of this path.", false, nil},
 

@@ -29,6 +29,8 @@ type Build struct {
 type Config struct {
 	Core   Core
 	Health Health
+	// Cluster answers for the cluster; nil: there are no such calls.
+	Cluster Cluster
 	// Registry takes this package's metrics and is what /metrics shows; nil: one of the server's own.
 	Registry *prometheus.Registry
 	Build    Build
@@ -87,6 +89,7 @@ const (
 	boundConns      = "max-conns"
 	boundAdminConns = "max-admin-conns"
 	boundAudit      = "audit-log"
+	boundBackup     = "backup"
 
 	// answerTimeout is how long a caller may take to read its answer.
 	answerTimeout = 15 * time.Second

@@ -47,6 +47,8 @@ type exchange struct {
 	cause                  stock.Code
 	items, failed, unknown int
 	handed                 bool
+	// cut: the answer broke off in the middle.
+	cut bool
 }
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}
@@ -61,7 +63,11 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if fault := recover(); fault != nil {
 			x.recovered(fault)
 		}
+		cut := x.cut
 		x.end()
+		if cut {
+			panic(http.ErrAbortHandler) // net/http ends the connection, so that nobody takes what there is of the answer for all of it
+		}
 	}()
 	x.id = requestID(r)
 	w.Header()["X-Request-Id"] = []string{x.id}

@@ -29,13 +29,17 @@ var decoders = map[string]func(b []byte) *problem{
 		}
 		return p
 	},
-	"ConfirmOrder": func(b []byte) *problem { _, p := decodeConfirm(b); return p },
-	"CancelOrder":  func(b []byte) *problem { _, p := decodeCancel(b); return p },
-	"ReturnOrder":  func(b []byte) *problem { _, _, p := decodeReturn(b); return p },
-	"Nothing":      decodeNothing,
-	"CreateSku":    func(b []byte) *problem { _, p := decodeCreate(b, "x"); return p },
-	"UpdateSku":    func(b []byte) *problem { _, p := decodeUpdate(b); return p },
-	"AdjustSku":    func(b []byte) *problem { _, _, p := decodeAdjust(b); return p },
+	"ConfirmOrder":   func(b []byte) *problem { _, p := decodeConfirm(b); return p },
+	"CancelOrder":    func(b []byte) *problem { _, p := decodeCancel(b); return p },
+	"ReturnOrder":    func(b []byte) *problem { _, _, p := decodeReturn(b); return p },
+	"Nothing":        decodeNothing,
+	"CreateSku":      func(b []byte) *problem { _, p := decodeCreate(b, "x"); return p },
+	"UpdateSku":      func(b []byte) *problem { _, p := decodeUpdate(b); return p },
+	"AdjustSku":      func(b []byte) *problem { _, _, p := decodeAdjust(b); return p },
+	"AddNode":        func(b []byte) *problem { _, p := decodeAddNode(b); return p },
+	"TransferShard":  func(b []byte) *problem { _, p := decodeOneText(b, transferShape); return p },
+	"RebuildReplica": func(b []byte) *problem { _, p := decodeOneText(b, rebuildShape); return p },
+	"UpdateSettings": func(b []byte) *problem { _, p := decodeSettings(b); return p },
 }
 
 // beyond are the reasons that no schema can state: that a member stands twice, how a number or a text is written, which of two times is first, and

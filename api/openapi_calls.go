@@ -53,6 +53,7 @@ const (
 var tags = []openapi.Tag{
 	{Name: tagOrders, Description: "Buying, on the public listener."},
 	{Name: tagSKUs, Description: "What is sold, on the admin listener."},
+	{Name: tagCluster, Description: "Nodes, shards and replicas, on the admin listener."},
 	{Name: tagNode, Description: "The node itself."},
 }
 
@@ -67,7 +68,24 @@ var (
 )
 
 // calls is what is said of each route, by its name.
-var calls = map[string]*call{
+var calls = joined(nodeCalls, clusterCalls)
+
+// joined returns the rows of several tables; a name that stands in two of them is a bug.
+func joined(tables ...map[string]*call) map[string]*call {
+	all := map[string]*call{}
+	for _, table := range tables {
+		for name, c := range table {
+			if all[name] != nil {
+				panic("api: " + name + " is described twice")
+			}
+			all[name] = c
+		}
+	}
+	return all
+}
+
+// nodeCalls are those that every node answers; clusterCalls are in openapi_cluster.go.
+var nodeCalls = map[string]*call{
 	"POST /v1/orders": {id: "placeOrder", tag: tagOrders, summary: "Place an order", heading: "POST /v1/orders",
 		body: orderShape, keyed: true, copied: true, asks: true, timed: true, codes: placeCodes, example: examplePlace,
 		answers: []success{{status: 201, about: "Accepted, now or before under this key.", schema: "Order",

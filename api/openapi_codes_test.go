@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/api/topology"
 	"holdfast/stock"
 )
 
@@ -33,7 +34,8 @@ type attempt struct {
 var rightBodies = map[string]string{
 	"PlaceOrder": `{"sku":"shoe","user":"bob"}`, "PlaceBatch": `{"orders":[{"key":"b","sku":"shoe","user":"bob"}]}`, "ConfirmOrder": `{"payment_id":"p"}`,
 	"CancelOrder": `{"reason":"r"}`, "ReturnOrder": `{"qty":1}`, "Nothing": `{}`, "CreateSku": `{"stock":7}`, "UpdateSku": `{"max_qty":2}`,
-	"AdjustSku": `{"delta":1,"reason":"r"}`,
+	"AdjustSku": `{"delta":1,"reason":"r"}`, "AddNode": `{"id":"n4","peer":"a:1"}`, "TransferShard": `{"to":"n2"}`, "RebuildReplica": `{"node":"n2"}`,
+	"UpdateSettings": `{"max_nodes":9}`,
 }
 
 // newAttempt builds a right request for a call, on a shop with a SKU and an order.
@@ -42,6 +44,9 @@ func newAttempt(t *testing.T, v served) *attempt {
 	a := &attempt{s: newShop(t), v: v, header: http.Header{}}
 	a.s.sku("shoe", `{"stock":9,"max_qty":5,"limit_per_user":5,"hold_ttl_ms":1000}`)
 	a.order("shoe", "first")
+	if v.call.id == "abortChange" {
+		a.s.want(a.s.admin("POST /v1/cluster/balance", ""), 202, "")
+	}
 	if v.call.body != nil {
 		a.body = rightBodies[v.call.body.name]
 		a.header.Set("Content-Type", "application/json")
@@ -55,7 +60,8 @@ func newAttempt(t *testing.T, v served) *attempt {
 // order points the attempt at a new order of a SKU.
 func (a *attempt) order(sku, key string) string {
 	id := a.s.place(key, `{"sku":"`+sku+`","user":"ann"}`)
-	a.path = strings.NewReplacer("{id}", id, "{sku}", sku, "{key}", key, "{profile}", "cmdline").Replace(a.v.route.path())
+	a.path = strings.NewReplacer("{id}", id, "{sku}", sku, "{key}", key, "{profile}", "cmdline", "{node}", "n3", "{shard}", "1", "{change}", "c1").
+		Replace(a.v.route.path())
 	return id
 }
 
@@ -92,8 +98,11 @@ func (a *attempt) profiles(name string) bool {
 	return true
 }
 
-// inject makes the core answer with a code.
-func (a *attempt) inject(code stock.Code) { a.s.core.Before = answering(stock.Outcome{Code: code}) }
+// inject makes the core answer with a code, and the cluster too.
+func (a *attempt) inject(code stock.Code) {
+	a.s.core.Before = answering(stock.Outcome{Code: code})
+	a.s.cluster.Refuse = topology.Refusal{Code: topology.Code(rowOf(code).name)}
+}
 
 // faulty fails at the second look at its header, where a route begins to answer; a fault of ours could be there.
 type faulty struct {
@@ -231,11 +240,17 @@ var provokers = map[stock.Code]func(t *testing.T, a *attempt){
 		case "confirmOrder":
 			a.s.public("POST "+strings.Replace(a.path, "/confirm", "/cancel", 1), "")
 		}
+		a.s.cluster.Refuse = topology.Refusal{Code: topology.LastVoter, Text: "that is the last voter of shard 1", WayOut: "add a node"}
 	},
 	stock.DuplicatePayment: func(_ *testing.T, a *attempt) { a.confirm("another") },
 	stock.SKUExists:        func(*testing.T, *attempt) {},
 	batchTooLarge:          func(_ *testing.T, a *attempt) { a.s.server.cfg.MaxBatchItems = 0 },
-	routeNotFound:          func(_ *testing.T, a *attempt) { a.path = "/debug/pprof/nonesuch" },
+	nodeNotFound: func(_ *testing.T, a *attempt) {
+		a.path, a.body = strings.Replace(a.path, "/n3", "/n9", 1), strings.Replace(a.body, "n2", "n9", 1)
+	},
+	shardNotFound:  func(_ *testing.T, a *attempt) { a.path = strings.Replace(a.path, "/1/", "/9/", 1) },
+	changeNotFound: func(_ *testing.T, a *attempt) { a.path = strings.Replace(a.path, "/c1", "/c9", 1) },
+	routeNotFound:  func(_ *testing.T, a *attempt) { a.path = "/debug/pprof/nonesuch" },
 }
 
 // listless is a core that cannot list.

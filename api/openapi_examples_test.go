@@ -15,7 +15,7 @@ type scene struct {
 	call, path string
 	headers    []string
 	status     int
-	// silent: the document has no example of the answer.
+	// silent: the document has no example of the answer, or shows that of another request.
 	silent bool
 }
 
@@ -43,6 +43,23 @@ func story() []scene {
 		{call: "POST /v1/skus/{sku}/adjustments", path: sku + "/adjustments", headers: key("found-1"), status: 200},
 		{call: "POST /v1/skus/{sku}/freeze", path: sku + "/freeze", status: 200},
 		{call: "POST /v1/skus/{sku}/unfreeze", path: sku + "/unfreeze", status: 200},
+		{call: "GET /v1/cluster", path: "/v1/cluster", status: 200},
+		{call: "GET /v1/cluster/shards", path: "/v1/cluster/shards", status: 200, silent: true},
+		{call: "PATCH /v1/cluster/settings", path: "/v1/cluster/settings", status: 200},
+		{call: "POST /v1/cluster/nodes", path: "/v1/cluster/nodes?dry_run=true", status: 200, silent: true},
+		{call: "POST /v1/cluster/nodes", path: "/v1/cluster/nodes", status: 202},
+		{call: "DELETE /v1/cluster/changes/{change}", path: "/v1/cluster/changes/c1", status: 200},
+		{call: "DELETE /v1/cluster/nodes/{node}", path: "/v1/cluster/nodes/n3?dry_run=true", status: 200, silent: true},
+		{call: "DELETE /v1/cluster/nodes/{node}", path: "/v1/cluster/nodes/n3", status: 202},
+		{call: "DELETE /v1/cluster/changes/{change}", path: "/v1/cluster/changes/c2", status: 200, silent: true},
+		{call: "POST /v1/cluster/balance", path: "/v1/cluster/balance?dry_run=true", status: 200, silent: true},
+		{call: "POST /v1/cluster/balance", path: "/v1/cluster/balance", status: 202},
+		{call: "DELETE /v1/cluster/changes/{change}", path: "/v1/cluster/changes/c3", status: 200, silent: true},
+		{call: "POST /v1/cluster/shards/{shard}/rebuild", path: "/v1/cluster/shards/1/rebuild?dry_run=true", status: 200, silent: true},
+		{call: "POST /v1/cluster/shards/{shard}/rebuild", path: "/v1/cluster/shards/1/rebuild", status: 202},
+		{call: "POST /v1/cluster/shards/{shard}/transfer", path: "/v1/cluster/shards/1/transfer", status: 200},
+		{call: "POST /v1/cluster/shards/{shard}/snapshot", path: "/v1/cluster/shards/1/snapshot", status: 200},
+		{call: "POST /v1/backup", path: "/v1/backup", status: 200, silent: true},
 		{call: "GET /livez", path: "/livez", status: 200},
 		{call: "GET /readyz", path: "/readyz", status: 200},
 		{call: "GET /version", path: "/version", status: 200, silent: true},
@@ -78,7 +95,7 @@ func TestExamplesAreReal(t *testing.T) {
 			t.Fatalf("%s: %d %s", name, a.status, a.body)
 		}
 		answered, _ := j.at("#/paths", template, strings.ToLower(method), "responses", fmt.Sprint(row.status), "content", "application/json")
-		if want := exampleIn(t, answered); want != "" {
+		if want := exampleIn(t, answered); want != "" && !row.silent {
 			shown++
 			if want != sorted(t, a.body) {
 				t.Errorf("%s: the example is\n%s\nand the answer\n%s", name, want, a.body)

@@ -27,8 +27,8 @@ var problemMembers = map[stock.Code]struct {
 	batchTooLarge:       {members: properties{"limit": count("The most orders that a call takes.")}},
 	stock.LimitExceeded: {members: properties{"limit": count("The SKU's limit_per_user."), "used": count("The user's units.")}},
 	stock.OrderExpired:  {members: properties{"expired_at": instant("")}},
-	stock.InvalidState: {members: properties{"state": oneOf("", states()), "returnable": count("Units that could come back.")},
-		optional: []string{"returnable"}},
+	stock.InvalidState: {members: properties{"state": oneOf("The order's, or what of the cluster stands in the way.",
+		append(states(), clusterStates()...)), "returnable": count("Units that could come back.")}, optional: []string{"returnable"}},
 	stock.DuplicatePayment:     {members: properties{"first_payment_id": text("")}},
 	stock.SKUExists:            {members: properties{"differs": listOf(text("A member's name."))}},
 	stock.IdempotencyKeyReused: {members: properties{"differs": listOf(text("A member's name."))}},
@@ -70,6 +70,9 @@ func problemSchema(code stock.Code) *openapi.Schema {
 	}
 	for name, schema := range extra.members {
 		members[name] = schema
+	}
+	if code == stock.InvalidState {
+		members["retryable"] = flag("Whether the same request may succeed later: never for an order, for some states of a cluster.")
 	}
 	v := object(row.title+". See docs/api.md, section \""+row.name+"\".", members, extra.optional...)
 	v.Examples = []json.RawMessage{appendProblem(nil, &problem{code: code, detail: &sample}, exampleRequest)}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 
@@ -135,7 +136,7 @@ const logIndex = "The position in the log that changed it last."
 
 // answerSchemas are the bodies of answers that are no problems, as appendOrder, appendSKU and the calls write them.
 func answerSchemas() map[string]*openapi.Schema {
-	return map[string]*openapi.Schema{
+	all := map[string]*openapi.Schema{
 		"Order": object("One buyer's claim on one SKU.", properties{
 			"id": {Type: "string", Pattern: "^[0-9A-Za-z]{1,26}$"}, "sku": text(""), "user": text(""), "qty": count("Units."),
 			"state": oneOf("open or held, then confirmed, cancelled or expired; confirmed, then returned.", states()),
@@ -173,4 +174,6 @@ func answerSchemas() map[string]*openapi.Schema {
 		"Version":  object("", properties{"version": text(""), "commit": text(""), "go": text("")}),
 		"Contract": {Type: "object"},
 	}
+	maps.Copy(all, clusterSchemas())
+	return all
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"holdfast/api/topology"
 	"holdfast/stock"
 )
 
@@ -217,7 +218,23 @@ func TestEveryMemberIsSeen(t *testing.T) {
 			note("GET /readyz", s.admin("GET /readyz?verbose", ""))
 		}
 	}
+	s.troubled()
+	note("GET /v1/cluster", s.admin("GET /v1/cluster", ""))
+	note("GET /v1/cluster", s.admin("GET /v1/cluster", ""))
+	note("GET /v1/cluster/shards", s.admin("GET /v1/cluster/shards", ""))
 	j.missed(t, seen)
+}
+
+// troubled gives the shop's cluster what only a cluster in trouble has: a change under way with a step that failed, a change that was completed, a
+// node that nobody heard of late, a replica that is down, a sink that is being filled.
+func (s *shop) troubled() {
+	s.cluster.Change(func(o *topology.Overview, shards []topology.Shard) {
+		o.Ended = append(o.Ended, topology.Change{ID: "c8", Kind: topology.KindBalance, State: topology.Completed, BeganAt: s.clock.moment(), EndedAt: s.clock.moment()})
+		o.Changes = []topology.Change{{ID: "c9", Kind: topology.KindRebuild, Node: "n3", Shard: 2, State: topology.Running, BeganAt: s.clock.moment(),
+			StepsTotal: 2, Steps: []topology.Step{{Step: "a", State: topology.StepOpen}, {Step: "b", State: topology.StepFailed, Reason: "no answer"}}}}
+		o.Nodes[2].State, o.Nodes[2].ClockOffsetMS = topology.Unreachable, nil
+		shards[1].Replicas[2].Down, shards[1].Flush[2].Seeding = "its node does not answer", true
+	})
 }
 
 // missed says which members of the answers' schemas were not seen, or never missing although they may be.

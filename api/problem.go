@@ -3,6 +3,7 @@ package api
 import (
 	"strconv"
 
+	"holdfast/api/topology"
 	"holdfast/stock"
 )
 
@@ -13,6 +14,8 @@ const maxProblemBytes = 1024
 type problem struct {
 	code   stock.Code
 	detail *stock.Detail
+	// cluster is what a cluster refused, in its own words; nil for everything else.
+	cluster *topology.Refusal
 	// allow is the Allow header of a 405.
 	allow string
 	// closes: the rest of the request was not read, so the connection ends with the answer.
@@ -44,18 +47,24 @@ func appendProblemOpen(b []byte, p *problem, requestID string, members bool) []b
 	b = append(b, row.title...)
 	b = append(b, `","status":`...)
 	b = strconv.AppendInt(b, int64(row.status), 10)
-	detail := row.detail
-	if detail == "" {
+	detail, retryable := row.detail, row.retryable
+	switch {
+	case p.cluster != nil:
+		detail, retryable = clusterWords(p)
+	case detail == "":
 		detail = clip(d.Reason, 2*maxFieldBytes)
 	}
 	b = textMember(b, "detail", detail)
 	b = append(b, `,"code":"`...)
 	b = append(b, row.name...)
 	b = append(b, `","retryable":`...)
-	b = strconv.AppendBool(b, row.retryable)
+	b = strconv.AppendBool(b, retryable)
 	b = textMember(b, "request_id", requestID)
 	if row.members != nil && members {
 		b = row.members(b, d)
+	}
+	if p.cluster != nil && p.code == stock.InvalidState {
+		b = textMember(b, "state", string(p.cluster.Code))
 	}
 	return b
 }

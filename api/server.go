@@ -32,6 +32,8 @@ type Server struct {
 	// bodyMemory is what the bodies of requests under way take, and the answers to batches: the sum of their claims.
 	bodyMemory atomic.Int64
 	draining   atomic.Bool
+	// backingUp: a backup is under way.
+	backingUp atomic.Bool
 	// serving ends with Drain.
 	serving context.Context
 	endIt   context.CancelFunc
@@ -51,7 +53,7 @@ func New(cfg Config) (*Server, error) {
 	s.requests = newRequestLog(&cfg, s.metrics.suppressed)
 	metricsHandler := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	s.public = newRouter(s, false, orderRoutes(), probeRoutes(), contractRoute(false))
-	s.admin = newRouter(s, true, skuRoutes(), probeRoutes(), operationRoutes(metricsHandler), contractRoute(true))
+	s.admin = newRouter(s, true, skuRoutes(), s.clusterRoutes(), probeRoutes(), operationRoutes(metricsHandler), contractRoute(true))
 	if err := s.describe(); err != nil {
 		return nil, err
 	}

@@ -14,12 +14,16 @@ import (
 	"go.uber.org/goleak"
 
 	"holdfast/api/apitest"
+	"holdfast/api/topology"
 	"holdfast/stock"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var _ Core = (*apitest.Core)(nil)
+var (
+	_ Core    = (*apitest.Core)(nil)
+	_ Cluster = (*apitest.Cluster)(nil)
+)
 
 // noon is when the tests' clock starts.
 var noon = time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
@@ -34,6 +38,7 @@ func newClock() *clock {
 }
 
 func (c *clock) Now() time.Time          { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) moment() topology.Moment { return topology.Moment{Time: c.Now()} }
 func (c *clock) log() stock.Time         { return stock.Time(c.ms.Load()) }
 func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
@@ -44,12 +49,13 @@ func (h *health) Ready() []Check { return h.checks }
 
 // shop is a server over a fresh core.
 type shop struct {
-	t      testing.TB
-	core   *apitest.Core
-	clock  *clock
-	health *health
-	reg    *prometheus.Registry
-	server *Server
+	t       testing.TB
+	core    *apitest.Core
+	cluster *apitest.Cluster
+	clock   *clock
+	health  *health
+	reg     *prometheus.Registry
+	server  *Server
 	// key is presented with each call, when there is one.
 	key string
 }
@@ -58,8 +64,8 @@ func newShop(t testing.TB, change ...func(*Config)) *shop {
 	t.Helper()
 	c := newClock()
 	s := &shop{t: t, clock: c, core: apitest.NewCore(c.log), health: &health{checks: []Check{{Name: "recovered", OK: true}}},
-		reg: prometheus.NewRegistry()}
-	cfg := Config{Core: s.core, Health: s.health, Registry: s.reg, Now: c.Now, Build: Build{Version: "1.2.3", Commit: "abc", Go: "go"}}
+		cluster: apitest.NewCluster(c.moment), reg: prometheus.NewRegistry()}
+	cfg := Config{Core: s.core, Cluster: s.cluster, Health: s.health, Registry: s.reg, Now: c.Now, Build: Build{Version: "1.2.3", Commit: "abc", Go: "go"}}
 	for _, f := range change {
 		f(&cfg)
 	}

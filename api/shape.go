@@ -111,7 +111,7 @@ var (
 		needed(reasonMember))
 	// shapes are all of them.
 	shapes = []*shape{orderShape, batchItemShape, batchShape, confirmShape, cancelShape, returnShape, nothingShape, createShape, updateShape,
-		adjustShape}
+		adjustShape, addNodeShape, transferShape, rebuildShape, settingsShape}
 )
 
 // patched is a member in a patch: null leaves it as it is, or clears a time, and so does its absence.

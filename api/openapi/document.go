@@ -66,6 +66,7 @@ type PathItem struct {
 	Put        *Operation   `json:"put,omitempty"`
 	Post       *Operation   `json:"post,omitempty"`
 	Patch      *Operation   `json:"patch,omitempty"`
+	Delete     *Operation   `json:"delete,omitempty"`
 }
 
 // At returns where the item holds the call of a method, nil for a method that it has no place for.
@@ -79,6 +80,8 @@ func (i *PathItem) At(method string) **Operation {
 		return &i.Post
 	case "PATCH":
 		return &i.Patch
+	case "DELETE":
+		return &i.Delete
 	}
 	return nil
 }
