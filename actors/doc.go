@@ -12,10 +12,12 @@
 //	directory.go  step 4: SKU -> actor, published availability
 //	shard.go      the shard's actor: cold SKUs, the order of the log
 //	term.go       opening and closing of admission, expiry, flush marks
+//	opener.go     whose clock a term may open by; giving leadership away
 //	hot.go        the actor of a hot SKU
 //	handover.go   promotion and demotion at a position of the log
 //	sku.go        step 5: admission, apply and answers for one SKU
 //	identity.go   hash marks: whether replicas have the same state
+//	confirm.go    the leadership check that refusals and reads wait for
 //	proposer.go   step 6: batches, slots, what raft said of them
 //	replica.go    what raft and storage see of a shard
 //	pending.go    step 11: who waits, and what they are told

@@ -60,7 +60,7 @@ func (s *shardActor) promote(ctx actor.Context, d *desk) {
 	s.spawned++
 	child := &hotActor{r: s.r, shard: ctx.Self(), desk: d}
 	child.box = newMailbox(s.r.lost)
-	d.out = &child.out
+	d.tray = &child.tray
 	props := actor.PropsFromProducer(func() actor.Actor { return child }, actor.WithMailbox(func() actor.Mailbox { return child.box }))
 	pid, err := ctx.SpawnNamed(props, fmt.Sprintf("sku-%d-%d", number, s.spawned))
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *shardActor) handBack(ctx actor.Context, m *handBack) {
 	delete(s.hot, number)
 	s.r.metrics.hot.Dec()
 	s.r.metrics.demotions.Inc()
-	d.out = &s.out
+	d.tray = &s.tray
 	d.expiring = false
 	for _, msg := range h.kept {
 		s.handleKept(d, msg)
@@ -136,7 +136,7 @@ func (s *shardActor) restore(ctx actor.Context, m *restored) {
 	var hot []*desk
 	s.book.Each(func(l *stock.Ledger) {
 		listing := s.r.directory.add(l.Name(), l.Number())
-		d := newDesk(s.r, l, listing, 0, &s.out)
+		d := newDesk(s.r, l, listing, 0, &s.tray)
 		d.publish()
 		if l.Hot() {
 			hot = append(hot, d)
@@ -161,6 +161,5 @@ func (s *shardActor) abandonAll() {
 			s.r.lost(msg)
 		}
 	}
-	finishItems(s.out, stock.Outcome{Code: stock.NoLeader})
-	s.out = nil
+	s.tray.abandon()
 }

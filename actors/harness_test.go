@@ -89,6 +89,13 @@ func (l *testLog) Leads(term uint64) bool {
 	return l.leads && term == l.term
 }
 
+// The only voter is a majority by itself.
+func (l *testLog) Sent() uint64               { return 0 }
+func (l *testLog) Confirmed(_, _ uint64) bool { return true }
+func (l *testLog) Heard() <-chan struct{}     { return nil }
+func (l *testLog) Prompt()                    {}
+func (l *testLog) Resign()                    {}
+
 func (l *testLog) run() {
 	defer close(l.done)
 	for p := range l.queue {

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"holdfast/stock"
 )
 
 // lingering is about how long the actor of a SKU that is hot no more goes on passing requests to the shard's actor after the last one came.
@@ -18,7 +16,7 @@ type hotActor struct {
 	box   *mailbox
 	// desk is nil once it was given back.
 	desk  *desk
-	out   []item
+	tray  tray
 	alarm alarmClock
 	// lingerer rings after the desk was given back; asked says that a request came since it was set.
 	lingerer *time.Timer
@@ -39,8 +37,8 @@ func (h *hotActor) Receive(ctx actor.Context) {
 		h.r.abandon(h.box)
 		if h.desk != nil {
 			h.desk.close()
-			finishItems(h.out, stock.Outcome{Code: stock.NoLeader})
 		}
+		h.tray.abandon()
 	}
 }
 
@@ -56,12 +54,11 @@ func (h *hotActor) turn(ctx actor.Context, t *turn) {
 		}
 		h.desk.admit(p)
 	}
-	if h.desk == nil {
-		return
+	if h.desk != nil {
+		at, ok := h.desk.expire()
+		h.alarm.set(h.r.clock, at, ok, h.box)
 	}
-	at, ok := h.desk.expire()
-	h.alarm.set(h.r.clock, at, ok, h.box)
-	h.out = h.r.submit(h.out)
+	h.r.handOn(&h.tray)
 }
 
 func (h *hotActor) committed(ctx actor.Context, msg any) {
@@ -72,7 +69,7 @@ func (h *hotActor) committed(ctx actor.Context, msg any) {
 		d := h.desk
 		h.desk = nil
 		h.alarm.stop()
-		h.out = h.r.submit(h.out)
+		h.r.handOn(&h.tray)
 		ctx.Send(h.shard, &handBack{d, m.of})
 		h.lingerer = time.AfterFunc(lingering, func() { h.box.PostUserMessage(&linger{}) })
 	case *sweep:

@@ -157,7 +157,7 @@ func (s *shardActor) identify(now stock.Time) {
 	cfg := &s.r.cfg
 	if cfg.Level != nil {
 		if to := cfg.Level(); to > s.book.Level() && to <= stock.Level {
-			s.out = append(s.out, item{cmd: &stock.RaiseLevel{Level: to}, term: s.term})
+			s.tray.items = append(s.tray.items, item{cmd: &stock.RaiseLevel{Level: to}, term: s.term})
 		}
 	}
 	if cfg.HashEvery < 0 || cfg.Members == nil || s.book.Level() < stock.LevelHashMarks {
@@ -171,7 +171,7 @@ func (s *shardActor) identify(now stock.Time) {
 	if !s.marker.due(now, len(verdict.Odd()) > 0, missing, verdict.Index, s.r.expiredAt.Load()) {
 		return
 	}
-	s.out = append(s.out, item{cmd: verdict, term: s.term})
+	s.tray.items = append(s.tray.items, item{cmd: verdict, term: s.term})
 	s.marker.arm(now, cfg.HashEvery)
 }
 

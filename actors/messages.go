@@ -53,6 +53,9 @@ type portion struct {
 // opened says that the opening entry of a term is applied: admission opens (rule R14).
 type opened struct{ term uint64 }
 
+// agreed says that the clocks agree, so that a term may open.
+type agreed struct{ term uint64 }
+
 // reopen asks the proposer for another opening entry.
 type reopen struct{ term uint64 }
 

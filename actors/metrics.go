@@ -22,6 +22,10 @@ type metrics struct {
 
 	parked, hot, broken    prometheus.Gauge
 	promotions, demotions  prometheus.Counter
+	unconfirmed            prometheus.Gauge
+	checks                 [endOfResults]prometheus.Counter
+	checkSeconds           prometheus.Histogram
+	fast, clocks           prometheus.Counter
 	faults, lost           prometheus.Counter
 	hashMarks              prometheus.Counter
 	disagreements          prometheus.Counter
@@ -58,11 +62,17 @@ var boundNames = []string{boundPending, "max-parked", "max-remembered", "max_ope
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
-		parked:     gauge("parked_orders", "Orders that wait for claims in flight or for due holds."),
-		hot:        gauge("hot_skus", "SKUs with an actor of their own."),
-		broken:     gauge("broken_skus", "SKUs frozen because an invariant did not hold."),
-		promotions: counter("promotions_total", "SKUs that got an actor of their own."),
-		demotions:  counter("demotions_total", "SKUs whose ledger came back from an actor of its own."),
+		parked:      gauge("parked_orders", "Orders that wait for claims in flight or for due holds."),
+		hot:         gauge("hot_skus", "SKUs with an actor of their own."),
+		broken:      gauge("broken_skus", "SKUs frozen because an invariant did not hold."),
+		promotions:  counter("promotions_total", "SKUs that got an actor of their own."),
+		demotions:   counter("demotions_total", "SKUs whose ledger came back from an actor of its own."),
+		unconfirmed: gauge("unconfirmed_requests", "Answers that wait for a leadership check; their requests count as pending (max-pending)."),
+		checkSeconds: histogram("check_seconds", "How long a leadership check took, shared by all that waited for it.",
+			prometheus.ExponentialBuckets(50e-6, 2, 16)),
+		fast: counter("fast_refusals_total", "Refusals of orders that left without a leadership check (refusals)."),
+		clocks: counter("clock_disagreements_total",
+			"Times that a term was not opened because this machine's clock does not agree with the other voters' or with log time."),
 		faults: counter("replica_faults_total",
 			"Replicas that could not go on: a panic, an entry that cannot be applied, a clock that does not agree."),
 		hashMarks:     counter("hash_marks_total", "Hash marks that a replica applied."),
@@ -90,7 +100,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	vectors := m.label()
 	if reg != nil {
 		reg.MustRegister(vectors...)
-		reg.MustRegister(m.parked, m.hot, m.broken, m.promotions, m.demotions, m.faults, m.lost, m.hashMarks, m.disagreements, m.full, m.voided, m.applyWaits,
+		reg.MustRegister(m.parked, m.hot, m.broken, m.promotions, m.demotions, m.faults, m.lost, m.hashMarks, m.disagreements, m.full, m.voided,
+			m.applyWaits, m.unconfirmed, m.checkSeconds, m.fast, m.clocks,
 			m.commit, m.lag, m.entryCommands, m.entryBytes, m)
 	}
 	return m
@@ -114,7 +125,11 @@ func (m *metrics) label() []prometheus.Collector {
 	for _, name := range boundNames {
 		m.overloaded[name] = overloaded.WithLabelValues(name)
 	}
-	return []prometheus.Collector{outcomes, orders, overloaded}
+	checks := counters("checks_total", "Leadership checks by how they ended.", "result")
+	for how, name := range resultNames {
+		m.checks[how] = checks.WithLabelValues(name)
+	}
+	return []prometheus.Collector{outcomes, orders, overloaded, checks}
 }
 
 func gauge(name, help string) prometheus.Gauge {

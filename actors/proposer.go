@@ -20,6 +20,17 @@ type Log interface {
 	Propose(data []byte, done func(error))
 	// Leads reports whether raft still leads in a term.
 	Leads(term uint64) bool
+	// Sent returns a mark: every append and heartbeat that is sent later has a higher number (rule R9).
+	Sent() (mark uint64)
+	// Confirmed reports whether a majority of the voters, this replica counted if it is one, answered in the term something with a number above the
+	// mark. So a replica is a majority by itself when it is confirmed above every mark.
+	Confirmed(mark, term uint64) bool
+	// Heard returns a channel that is closed when the next answer has been counted.
+	Heard() <-chan struct{}
+	// Prompt has heartbeats sent now; it does not wait.
+	Prompt()
+	// Resign has leadership given to another voter, if there is one; it does not wait.
+	Resign()
 }
 
 // proposer makes entries out of the commands that a shard's actors admit. At most MaxOutstanding entries are on their way at once.
@@ -168,6 +179,7 @@ func (p *proposer) propose() {
 // fill encodes what fits into one entry. A request whose caller has left stays out of the log.
 func (p *proposer) fill() (*batch, []byte) {
 	p.sequence++
+	p.r.issued.Store(p.sequence)
 	h := stock.Header{Term: p.term, Incarnation: p.r.incarnation, Sequence: p.sequence}
 	p.writer.Reset(h)
 	b := &batch{sequence: p.sequence, term: p.term}

@@ -29,9 +29,11 @@ type Replica struct {
 	progress    *progress
 	retained    *retained
 
-	proposer *proposer
-	shardBox *mailbox
-	pids     []*actor.PID
+	proposer  *proposer
+	confirmer *confirmer
+	opener    *opener
+	shardBox  *mailbox
+	pids      []*actor.PID
 
 	// term is the one that admission is open for; 0 while it is not.
 	term atomic.Uint64
@@ -46,11 +48,16 @@ type Replica struct {
 	identity  identity
 	expiredAt atomic.Uint64
 	alarmed   sync.Map // numbers of SKUs that an alarm was raised for
-	opened    atomic.Bool
+	// issued is the sequence of the newest proposal that was begun.
+	issued atomic.Uint64
+	// opened: the clock was held against log time and found right.
+	opened atomic.Bool
 
 	faultOnce sync.Once
 	closeOnce sync.Once
 	closed    chan struct{}
+	// stop ends what the opener asks.
+	stop context.CancelFunc
 }
 
 // ReplicaConfig is what a replica needs besides its system.
@@ -78,6 +85,12 @@ type ReplicaConfig struct {
 	// MaxClockSkew and MaxDowntime bound how far the wall clock may be behind and ahead of the log's time at a start; AcceptClock overrides.
 	MaxClockSkew, MaxDowntime time.Duration
 	AcceptClock               bool
+	// ClocksAgree returns nil when this machine's clock agrees, within MaxClockSkew, with those of a majority of the shard's voters. It is asked
+	// before a term opens, and again while raft leads and it says no; it returns soon after ctx ends. Nil means that they always do.
+	ClocksAgree func(ctx context.Context) error
+	// FastRefusals lets refusals of orders leave without a leadership check. They are marked (stock.Outcome.Unconfirmed), since another replica may
+	// lead by then and would have accepted.
+	FastRefusals bool
 	// ID is the replica's in the raft group, by which a hash mark names it.
 	ID string
 	// Members returns the ids of the replicas in the raft group as it is, voters and learners, in a slice of the caller's own. Asked by the leader
@@ -137,6 +150,9 @@ func (r *Replica) Apply(index, term uint64, data []byte) error {
 			return fmt.Errorf("actors: entry %d of shard %d: %w", index, r.shard, err)
 		}
 	}
+	if e.header.Incarnation == r.incarnation && e.header.Term == term {
+		r.confirmer.committed(term, e.header.Sequence)
+	}
 	if !r.takeSlot() {
 		finishItems(e.items, stock.Outcome{Code: stock.OutcomeUnknown})
 		return ErrClosed
@@ -174,10 +190,15 @@ func (r *Replica) read(e *entry, data []byte) error {
 }
 
 // Lead says that raft leads in a term.
-func (r *Replica) Lead(term uint64) { r.proposer.box.PostUserMessage(&leading{term}) }
+func (r *Replica) Lead(term uint64) {
+	r.opener.lead(term)
+	r.proposer.box.PostUserMessage(&leading{term})
+}
 
 // Follow says that terms up to this one are over for this replica.
 func (r *Replica) Follow(term uint64) {
+	r.opener.close(term)
+	r.confirmer.close(term)
 	r.proposer.box.PostUserMessage(&closing{term})
 	r.system.Root.Send(r.directory.shard.Load(), &closing{term})
 }
@@ -360,10 +381,12 @@ func (r *Replica) fail(items []item, out stock.Outcome) {
 }
 
 func (r *Replica) checkClock(last stock.Time) error {
-	if r.cfg.AcceptClock || r.opened.Swap(true) {
+	if r.cfg.AcceptClock || r.opened.Load() {
 		return nil
 	}
-	return r.clock.agree(last, r.cfg.MaxClockSkew, r.cfg.MaxDowntime)
+	err := r.clock.agree(last, r.cfg.MaxClockSkew, r.cfg.MaxDowntime)
+	r.opened.Store(err == nil)
+	return err
 }
 
 // refuse stops the replica for a reason that building it again would not cure.

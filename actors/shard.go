@@ -26,9 +26,10 @@ type shardActor struct {
 	stopping   bool
 	term       uint64 // that admission is open for; 0 while closed
 	opening    uint64 // term that waits for the shard to be initialized
+	unagreed   uint64 // term that waits for the clocks to agree
 	lastClosed uint64
 	index      uint64
-	out        []item
+	tray       tray
 	alarm      alarmClock
 	recallAt   stock.Time // when lost releases of due holds are proposed again; 0: none was lost
 	sweeper    alarmClock
@@ -66,7 +67,7 @@ func (s *shardActor) turn(ctx actor.Context, t *turn) {
 		s.request(ctx, p)
 	}
 	s.expire()
-	s.out = s.r.submit(s.out)
+	s.r.handOn(&s.tray)
 }
 
 func (s *shardActor) committed(ctx actor.Context, msg any) {
@@ -85,6 +86,10 @@ func (s *shardActor) committed(ctx actor.Context, msg any) {
 		s.close(ctx, m)
 	case *handBack:
 		s.handBack(ctx, m)
+	case *agreed:
+		if s.unagreed == m.term {
+			s.open(ctx, m.term)
+		}
 	case *restored:
 		s.restore(ctx, m)
 	case *evictable:
@@ -108,9 +113,9 @@ func (s *shardActor) request(ctx actor.Context, p *pending) {
 	case s.term == 0:
 		p.finish(stock.Outcome{Code: stock.NoLeader})
 	case ownedByShard(p.flight.Req):
-		s.out = append(s.out, item{cmd: p.flight.Req.(stock.Command), p: p, term: s.term})
+		s.tray.items = append(s.tray.items, item{cmd: p.flight.Req.(stock.Command), p: p, term: s.term})
 	default:
-		p.finish(s.book.NotFound(p.flight.Req))
+		s.tray.answer(p, s.book.NotFound(p.flight.Req), s.term)
 	}
 }
 
@@ -124,7 +129,7 @@ func ownedByShard(r stock.Request) bool {
 func (s *shardActor) desk(o stock.Owner) *desk {
 	d := s.desks[o.Number]
 	if d == nil {
-		d = newDesk(s.r, o.Ledger, s.r.directory.add(o.Ledger.Name(), o.Number), s.term, &s.out)
+		d = newDesk(s.r, o.Ledger, s.r.directory.add(o.Ledger.Name(), o.Number), s.term, &s.tray)
 		s.desks[o.Number] = d
 	}
 	return d

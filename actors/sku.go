@@ -17,8 +17,8 @@ type desk struct {
 	retryAt  stock.Time
 	answers  []answer
 	touched  bool // it is on its actor's list of desks to settle
-	// out collects what goes to the proposer at the end of the turn; it is the actor's that has the desk.
-	out *[]item
+	// tray takes what goes on at the end of the turn; it is the actor's that has the desk.
+	tray *tray
 }
 
 type answer struct {
@@ -26,8 +26,8 @@ type answer struct {
 	out stock.Outcome
 }
 
-func newDesk(r *Replica, l *stock.Ledger, listing *listing, term uint64, out *[]item) *desk {
-	d := &desk{r: r, ledger: l, listing: listing, term: term, out: out}
+func newDesk(r *Replica, l *stock.Ledger, listing *listing, term uint64, t *tray) *desk {
+	d := &desk{r: r, ledger: l, listing: listing, term: term, tray: t}
 	d.window.MaxParked, d.window.MaxRemembered = r.cfg.MaxParked, r.cfg.MaxRemembered
 	return d
 }
@@ -50,10 +50,9 @@ func (d *desk) decided(f *stock.Flight, action stock.Action, out stock.Outcome) 
 	p := f.Owner.(*pending)
 	switch action {
 	case stock.Answer:
-		d.r.metrics.refused(out)
-		p.finish(out)
+		d.tray.answer(p, out, d.term)
 	case stock.Propose:
-		*d.out = append(*d.out, item{cmd: f.Req.(stock.Command), p: p, term: d.term})
+		d.tray.items = append(d.tray.items, item{cmd: f.Req.(stock.Command), p: p, term: d.term})
 	case stock.Park:
 		d.r.metrics.parked.Inc()
 	case stock.Join:
@@ -137,10 +136,14 @@ func (d *desk) share(joined []*stock.Flight, out stock.Outcome) {
 		// A copy may still be under way: it is refused only through the log (rule R4).
 		case c.Retry && !out.Code.Executed():
 			d.admit(p)
-		default:
+		// An acceptance stays true whoever leads.
+		case out.Code == stock.OK:
 			same := out
-			same.Replayed = out.Code == stock.OK
+			same.Replayed = true
 			p.finish(same)
+		// A refusal held at its place in the log, which may be before this copy came.
+		default:
+			d.tray.answer(p, out, d.term)
 		}
 	}
 }
@@ -201,6 +204,6 @@ func (d *desk) expire() (at stock.Time, ok bool) {
 		return at, true
 	}
 	d.expiring = true
-	*d.out = append(*d.out, item{cmd: &stock.Expire{SKU: d.ledger.Name()}, term: d.term})
+	d.tray.items = append(d.tray.items, item{cmd: &stock.Expire{SKU: d.ledger.Name()}, term: d.term})
 	return 0, false
 }

@@ -91,11 +91,14 @@ func (r *Replica) start() error {
 func (r *Replica) Close() {
 	r.closeOnce.Do(func() {
 		close(r.closed)
+		r.stop()
 		r.term.Store(0)
 		for _, pid := range r.pids {
 			// The future ends when the actor and its children have stopped; an actor that is gone already ends it at once.
 			_ = r.system.Root.StopFuture(pid).Wait()
 		}
+		<-r.confirmer.done
+		<-r.opener.done
 		for _, b := range r.retained.all() {
 			finishItems(b.items, stock.Outcome{Code: stock.OutcomeUnknown})
 		}

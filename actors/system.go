@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -90,9 +91,14 @@ func (s *System) NewReplica(cfg ReplicaConfig) (*Replica, error) {
 		incarnation: draw(), directory: &directory{}, progress: newProgress(cfg.ApplyBacklog),
 		retained: &retained{batches: make(map[uint64]*batch)}, closed: make(chan struct{}),
 	}
+	r.confirmer, r.opener = newConfirmer(r), newOpener(r)
 	if err := r.start(); err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go r.confirmer.run()
+	go r.opener.run(ctx)
 	s.metrics.watch(r)
 	return r, nil
 }

@@ -12,17 +12,21 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 	if term == 0 || term == s.term || term <= s.lastClosed || !s.r.log.Leads(term) {
 		return
 	}
+	if !s.r.opener.agrees(term) {
+		s.unagreed = term
+		return
+	}
 	if !s.book.Initialized() {
 		s.opening = term
 		s.r.submit([]item{{cmd: &s.r.cfg.Init, term: term}})
 		return
 	}
 	if err := s.r.checkClock(s.book.Now()); err != nil {
-		s.r.refuse(err)
+		s.refuse(term, err)
 		return
 	}
 	s.r.clock.open(s.book.Now())
-	s.opening, s.term = 0, term
+	s.opening, s.unagreed, s.term = 0, 0, term
 	s.r.past.CompareAndSwap(nil, &Past{Mark: s.book.Flushed(), Index: s.book.Index()})
 	s.book.Recall()
 	for _, d := range s.desks {
@@ -36,9 +40,21 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 	s.armSweep(false)
 }
 
+// refuse does not open a term because of this machine's clock. The only voter stops, for nobody else could do better; with others, one of them
+// leads.
+func (s *shardActor) refuse(term uint64, err error) {
+	if s.r.alone(term) {
+		s.r.refuse(err)
+		return
+	}
+	s.unagreed = term
+	s.r.opener.refuse(term, err)
+}
+
 // close ends admission for terms up to one.
 func (s *shardActor) close(ctx actor.Context, m *closing) {
 	s.lastClosed = max(s.lastClosed, m.term)
+	s.r.confirmer.close(m.term)
 	if s.term == 0 || s.term > m.term {
 		return
 	}
@@ -68,7 +84,7 @@ func (s *shardActor) expire() {
 		s.book.Recall()
 	}
 	for _, l := range s.book.TakeDue(now) {
-		s.out = append(s.out, item{cmd: &stock.Expire{SKU: l.Name()}, term: s.term})
+		s.tray.items = append(s.tray.items, item{cmd: &stock.Expire{SKU: l.Name()}, term: s.term})
 	}
 	at, ok := s.book.NextDue()
 	if s.recallAt != 0 && (!ok || s.recallAt < at) {
@@ -104,7 +120,7 @@ func (s *shardActor) sweep(ctx actor.Context) {
 	span, next := s.book.Evictable(now, flushed, s.sweepFrom, sweepLedgers)
 	s.sweepFrom = next
 	if span != nil {
-		s.out = append(s.out, item{cmd: span, term: s.term})
+		s.tray.items = append(s.tray.items, item{cmd: span, term: s.term})
 	}
 	s.identify(now)
 	s.armSweep(span != nil && next != 0)
@@ -120,6 +136,6 @@ func (s *shardActor) sweep(ctx actor.Context) {
 // proposeFlushSpan lets the settled orders of one SKU that has, or had, an actor of its own leave memory.
 func (s *shardActor) proposeFlushSpan(number uint32) {
 	if s.term != 0 {
-		s.out = append(s.out, item{cmd: &stock.FlushSpan{Index: s.r.flushed.Load(), First: number, Last: number}, term: s.term})
+		s.tray.items = append(s.tray.items, item{cmd: &stock.FlushSpan{Index: s.r.flushed.Load(), First: number, Last: number}, term: s.term})
 	}
 }

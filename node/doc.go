@@ -8,6 +8,6 @@
 //
 // Files: config.go and reached.go what can be set; access.go who may call; node.go open; close.go drain, close; datadir.go the data directory's identity; lostlog.go one
 // that lost its log; preflight.go what Open would refuse; room.go what of the disk a start
-// needs; shard.go and core.go join actors, cluster,
+// needs; shard.go, raftlog.go and core.go join actors, cluster,
 // storage and api, which do not know each other; health.go readiness; tracing.go who is told of requests; observe.go and metrics.go metrics of the log, the process and the node; errors.go errors and exit codes.
 package node

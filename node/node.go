@@ -185,9 +185,10 @@ func (n *Node) newMachine(s *cluster.Shard) (cluster.Machine, error) {
 	settings := stock.DefaultSettings()
 	settings.RetentionMS = n.cfg.Retention.Milliseconds()
 	r, err := n.system.NewReplica(actors.ReplicaConfig{
-		Shard: s.ID(), Log: s, Init: stock.Init{Partitions: n.partitions(s.ID()), Settings: settings},
+		Shard: s.ID(), Log: raftLog{s}, Init: stock.Init{Partitions: n.partitions(s.ID()), Settings: settings},
 		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, MaxRemembered: n.cfg.MaxRemembered, ApplyBacklog: n.cfg.ApplyBacklog,
 		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
+		FastRefusals: n.cfg.Refusals == "fast",
 		OnFault: func(index uint64, err error) {
 			if errors.Is(err, actors.ErrClock) {
 				n.fail(err)

@@ -12,6 +12,9 @@ type Outcome struct {
 	SKU *SKU
 	// Detail explains a refusal; nil when the code says it all.
 	Detail *Detail
+	// Unconfirmed: a refusal by a replica that led when it last heard of the others; one that leads by now may have decided otherwise.
+	// What apply decides never is, so no snapshot holds it.
+	Unconfirmed bool `msgpack:"-"`
 }
 
 // Detail holds the members of a refusal; which are set is said at the codes.

@@ -13,8 +13,11 @@ const (
 	detailFields  = 16
 )
 
-// flagReplayed is Outcome.Replayed among an outcome's flags.
-const flagReplayed = 1 << 0
+// An outcome's flags: Outcome.Replayed and Outcome.Unconfirmed.
+const (
+	flagReplayed = 1 << iota
+	flagUnconfirmed
+)
 
 // maxDiffers bounds the fields that one refusal can name.
 const maxDiffers = 32
@@ -50,6 +53,9 @@ func AppendOutcome(b []byte, o *Outcome) ([]byte, error) {
 func (o *Outcome) flags() (flags uint64) {
 	if o.Replayed {
 		flags |= flagReplayed
+	}
+	if o.Unconfirmed {
+		flags |= flagUnconfirmed
 	}
 	return flags
 }
@@ -118,7 +124,8 @@ func (r *WireReader) Outcome() Outcome {
 	if o.Code == 0 {
 		m.fail("no code")
 	}
-	o.Replayed = m.uintMax(flagReplayed)&flagReplayed != 0
+	flags := m.uintMax(flagReplayed | flagUnconfirmed)
+	o.Replayed, o.Unconfirmed = flags&flagReplayed != 0, flags&flagUnconfirmed != 0
 	if !m.isNil() {
 		o.Order = m.order()
 	}
