@@ -25,6 +25,7 @@ var layers = []layer{
 	{"wal", []string{"wal"}},
 	{"cluster/placement", []string{"stock", "cluster/placement"}},
 	{"cluster/meta", []string{"stock", "cluster/placement", "cluster/meta"}},
+	{"cluster/control", []string{"stock", "cluster"}},
 	{"cluster", []string{"stock", "wal", "cluster"}},
 	{"actors", []string{"stock", "actors"}},
 	{"api/client", []string{"stock", "api"}},

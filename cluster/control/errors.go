@@ -1,0 +1,46 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+
+	"holdfast/cluster/meta"
+)
+
+var (
+	// ErrConfig is returned by New for a Config that cannot work.
+	ErrConfig = errors.New("control: bad configuration")
+	// ErrClosed is returned by every call after Close.
+	ErrClosed = errors.New("control: closed")
+	// ErrBusy is returned, with stock.ErrNotExecuted, when Bounds.MaxCommands commands of this node wait for their outcome.
+	ErrBusy = errors.New("control: too many commands outstanding")
+	// ErrNoLeader is returned, with stock.ErrNotExecuted, while nobody is known to lead the group, or this node does not.
+	ErrNoLeader = errors.New("control: the group has no leader that answers")
+	// ErrNoReplica is returned, with stock.ErrNotExecuted, when this node was asked about a shard of which it has no replica.
+	ErrNoReplica = errors.New("control: there is no replica of the shard here")
+	// ErrNotEligible is returned, with stock.ErrNotExecuted, when leadership is to go to a node that is no voter or does not answer.
+	ErrNotEligible = errors.New("control: the node cannot lead the shard")
+	// ErrNoTable is returned, with stock.ErrNotExecuted, while this node knows nothing of its cluster.
+	ErrNoTable = errors.New("control: the cluster's table is not known here yet")
+	// ErrClocks is returned by ClocksAgree when the clock of this machine does not agree with a majority of the shard's voters (rule R2).
+	ErrClocks = errors.New("control: the clock of this machine does not agree with a majority")
+	// ErrMessage is returned, with stock.ErrNotExecuted, for a request of another node that cannot be read.
+	ErrMessage = errors.New("control: malformed message")
+	// ErrNobodyToJoin is returned by Join when no address answered in time.
+	ErrNobodyToJoin = errors.New("control: nobody to join")
+	// ErrJoinRefused is returned by Join, within a *Refusal, when the cluster does not take the node.
+	ErrJoinRefused = errors.New("control: the cluster refused the node")
+)
+
+// Refusal is a refused join: what is the matter and what to do about it.
+type Refusal struct {
+	Outcome meta.Outcome
+}
+
+// Error says both.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("%v: %s: %s", ErrJoinRefused, r.Outcome.Text(), r.Outcome.WayOut())
+}
+
+// Unwrap returns ErrJoinRefused.
+func (r *Refusal) Unwrap() error { return ErrJoinRefused }

@@ -1,0 +1,155 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"holdfast/cluster/meta"
+	"holdfast/stock"
+)
+
+// AddNode plans the change that gives a node its replicas, and begins it unless dryRun. The driver does so by itself for every node that joins;
+// this is for those who will not wait, or want to see the plan. A node that did not join yet can only be planned for, with its peer address.
+func (c *Control) AddNode(ctx context.Context, id, peer string, dryRun bool) (meta.Answer, meta.Outcome, error) {
+	table, err := c.table()
+	if err != nil {
+		return meta.Answer{}, meta.Outcome{}, err
+	}
+	want := meta.Want{Kind: meta.AddingNode, Node: id}
+	if table.Node(id) != nil || !dryRun {
+		return c.change(ctx, want, dryRun)
+	}
+	const drawn = 1 // It has none yet.
+	after, out := table.With(&meta.AddNode{Node: id, Incarnation: drawn, Addresses: meta.Addresses{Peer: peer}, Binary: c.cfg.Binary})
+	if out.Code != meta.OK {
+		return meta.Answer{}, out, nil
+	}
+	v := c.view()
+	plan, out := meta.NewPlan(after, meta.View{Groups: v.Groups, Reachable: append(v.Reachable, id)}, want)
+	return plan.Answer(0), out, nil
+}
+
+// RemoveNode takes a node's replicas away and then the node, or shows how.
+func (c *Control) RemoveNode(ctx context.Context, id string, dryRun bool) (meta.Answer, meta.Outcome, error) {
+	return c.change(ctx, meta.Want{Kind: meta.RemovingNode, Node: id}, dryRun)
+}
+
+// Balance evens replicas and leaderships out, or shows how.
+func (c *Control) Balance(ctx context.Context, dryRun bool) (meta.Answer, meta.Outcome, error) {
+	return c.change(ctx, meta.Want{Kind: meta.Balancing}, dryRun)
+}
+
+// Rebuild replaces the replica of a shard on a node by a new one, or shows how.
+func (c *Control) Rebuild(ctx context.Context, shard uint32, node string, dryRun bool) (meta.Answer, meta.Outcome, error) {
+	return c.change(ctx, meta.Want{Kind: meta.Rebuilding, Node: node, Shard: shard}, dryRun)
+}
+
+// table returns the table, or why there is none.
+func (c *Control) table() (*meta.Cluster, error) {
+	table := c.Cluster()
+	if !table.Created() {
+		return nil, fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoTable)
+	}
+	return table, nil
+}
+
+// change plans a change and begins it. A plan that something came between is made again.
+func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta.Answer, meta.Outcome, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	for {
+		table, err := c.table()
+		if err != nil {
+			return meta.Answer{}, meta.Outcome{}, err
+		}
+		changed := c.Changed()
+		plan, out := meta.NewPlan(table, c.view().View, want)
+		if out.Code != meta.OK || dryRun {
+			return plan.Answer(0), out, nil
+		}
+		out, err = c.Do(ctx, plan.Begin(meta.Keyed{}))
+		if err != nil || out.Code != meta.StalePlan {
+			return plan.Answer(out.Change), out, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return meta.Answer{}, out, nil
+		}
+	}
+}
+
+// Abort stops a change where it is.
+func (c *Control) Abort(ctx context.Context, id meta.ChangeID, reason string) (meta.Outcome, error) {
+	table, err := c.table()
+	if err != nil {
+		return meta.Outcome{}, err
+	}
+	abort, out := meta.NewAbort(table, c.view().View, meta.Keyed{}, id, reason)
+	if out.Code != meta.OK {
+		return out, nil
+	}
+	return c.Do(ctx, abort)
+}
+
+// SetSettings changes settings and returns all of them.
+func (c *Control) SetSettings(ctx context.Context, patch meta.SettingsPatch) (meta.Settings, meta.Outcome, error) {
+	out, err := c.Do(ctx, &meta.SetSettings{Patch: patch})
+	if err != nil {
+		return meta.Settings{}, out, err
+	}
+	return patch.Over(c.Cluster().Settings), out, nil
+}
+
+// Transfer hands the leadership of a shard, 0 for the meta group, to a node, "" for the voter that suits best, and returns the new leader once it
+// is known. ErrNotEligible: the node is no voter or does not answer.
+func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (string, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	leader, _, term := c.Leader(shard)
+	if leader == "" {
+		return "", fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoLeader)
+	}
+	if to == leader {
+		return leader, nil
+	}
+	v := c.view()
+	if g := v.groups[shard]; to != "" && !(slices.Contains(v.Reachable, to) && g != nil && votesIn(g, to)) {
+		return "", fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNotEligible, to)
+	}
+	if _, err := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to}); err != nil {
+		return "", err
+	}
+	c.begin(func() { c.driver.refresh(leader) })
+	if to != "" {
+		c.begin(func() { c.driver.refresh(to) })
+	}
+	for {
+		changed := c.Changed()
+		if now, _, at := c.Leader(shard); now != "" && at > term {
+			return now, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", fmt.Errorf("%w: %w", stock.ErrUnknown, ctx.Err())
+		}
+	}
+}
+
+func votesIn(g *groupView, node string) bool {
+	return slices.ContainsFunc(g.Members, func(m meta.GroupMember) bool { return m.Node == node && m.Role == meta.Voter })
+}
+
+// Snapshot has the leader of a shard take a snapshot and returns its log index and bytes.
+func (c *Control) Snapshot(ctx context.Context, shard uint32) (index uint64, bytes int64, err error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	leader, _, _ := c.Leader(shard)
+	if leader == "" {
+		return 0, 0, fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoLeader)
+	}
+	d, err := c.give(ctx, leader, order{What: orderSnapshot, Shard: shard})
+	return d.Index, d.Bytes, err
+}
