@@ -7,6 +7,6 @@
 //
 // It assumes: the address is a Holdfast listener. Anything that is not its JSON counts as no answer.
 //
-// Files: client.go (Config, connections), call.go (one request), retry.go (the policy), errors.go (what an error means), orders.go and
-// skus.go (the calls), types.go (the JSON).
+// Files: client.go (Config, connections), call.go (one request), retry.go (the policy), errors.go (what an error means), orders.go,
+// skus.go and cluster.go (the calls), types.go (the JSON).
 package client
