@@ -183,7 +183,7 @@ func TestHashMarksOfReplicasThatAreAlike(t *testing.T) {
 			t.Errorf("%d marks while holds fell due for 100 seconds", n)
 		}
 		was := g.log.length()
-		g.pass(time.Hour)
+		g.pass(10 * time.Minute)
 		if n := g.log.length(); n != was {
 			t.Errorf("%d entries while idle", n-was)
 		}
