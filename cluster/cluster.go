@@ -17,6 +17,7 @@ type Cluster struct {
 	metrics *metrics
 	port    *peerPort
 	peers   *Peers
+	joins   *joins
 	table   []uint32 // partition to shard id
 	slots   []slot   // by shard id, the meta group's first
 
@@ -45,6 +46,10 @@ func Open(cfg Config) (*Cluster, error) {
 	c.port = newPeerPort(&c.cfg, c.metrics)
 	c.describeIdentity()
 	if c.peers, err = newPeers(c.port); err != nil {
+		return nil, errors.Join(err, c.port.close())
+	}
+	if c.joins, err = newJoins(c.port); err != nil {
+		c.peers.close()
 		return nil, errors.Join(err, c.port.close())
 	}
 	if err := c.openReplicas(); err != nil {
@@ -117,6 +122,7 @@ func (c *Cluster) Close() error {
 			})
 		}
 		wg.Wait()
+		c.joins.close()
 		c.peers.close()
 		errs[len(c.slots)] = c.port.close()
 		c.metrics.unregister()

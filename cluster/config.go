@@ -16,6 +16,8 @@ import (
 const (
 	// maxAppendEntries is raft's MaxAppendEntries: more is slower (measured at 1,024: 30 %).
 	maxAppendEntries = 64
+	// defaultRPCFrameBytes is Bounds.RPCFrameBytes.
+	defaultRPCFrameBytes = 9 << 20
 	// maxNodeIDBytes bounds a node's name, which travels in the head of every stream.
 	maxNodeIDBytes = 64
 )
@@ -63,6 +65,8 @@ type Config struct {
 	// NewMachine makes the state machine of a shard's replica, empty, when it opens and each time it is rebuilt; the meta group's for ID 0. Calls do
 	// not overlap.
 	NewMachine func(s *Shard) (Machine, error)
+	// OnJoin answers nodes that are no members yet; nil: nobody does, before ServeJoin.
+	OnJoin JoinHandler
 	// OnFault is told of every fault that takes a replica out of its group; err is ErrDown when it stays out. May be nil; must not block.
 	OnFault func(shard uint32, err error)
 	// Logger takes the log, raft's warnings included. Default: none.
@@ -97,6 +101,8 @@ type Timing struct {
 	PingInterval time.Duration
 	// RedialDelay is the pause after a dial for requests that failed; it doubles, up to 64 times. Default 50 ms.
 	RedialDelay time.Duration
+	// StandstillAfter is how long a member may answer, trail, and come no further before the leader raises an alarm. Default 10 s.
+	StandstillAfter time.Duration
 	// StopGrace is how long a replica that stops waits for the outcome of proposals under way. Default 250 ms.
 	StopGrace time.Duration
 	// StopTimeout is how long a replica that stops waits for its goroutines. Default 10 s.
@@ -138,6 +144,8 @@ type Bounds struct {
 	MaxRPCOutstanding int
 	// MaxRPCConns bounds the connections for requests to a node. Default 2.
 	MaxRPCConns int
+	// MaxJoins bounds the requests of nodes that are no members yet that are being answered. Default 4.
+	MaxJoins int
 	// MaxRPCPeers bounds the nodes, and addresses without one, that are asked. Default 64.
 	MaxRPCPeers int
 }
@@ -153,6 +161,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.HandshakeTimeout, 3*time.Second)
 	orDefault(&c.PingInterval, time.Second)
 	orDefault(&c.RedialDelay, 50*time.Millisecond)
+	orDefault(&c.StandstillAfter, 10*time.Second)
 	orDefault(&c.StopGrace, 250*time.Millisecond)
 	orDefault(&c.StopTimeout, 10*time.Second)
 	orDefault(&c.RebuildDelay, 100*time.Millisecond)
@@ -166,10 +175,11 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.MaxPeerConns, 256+32*(c.Shards+1))
 	orDefault(&c.MaxHandshakes, 64)
 	orDefault(&c.MaxConnsPerPeer, 16+8*(c.Shards+1))
-	orDefault(&c.RPCFrameBytes, 9<<20)
+	orDefault(&c.RPCFrameBytes, defaultRPCFrameBytes)
 	orDefault(&c.MaxRPCBytes, 64<<20)
 	orDefault(&c.MaxRPCOutstanding, 1024)
 	orDefault(&c.MaxRPCConns, 2)
+	orDefault(&c.MaxJoins, 4)
 	orDefault(&c.MaxRPCPeers, 64)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -178,9 +188,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.FS = OS{}
 	}
 	if c.Dial == nil {
-		c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
-			return net.DialTimeout("tcp", address, timeout)
-		}
+		c.Dial = dialTCP
 	}
 	if c.AddressOf == nil {
 		c.AddressOf = func(string) string { return "" }
@@ -189,6 +197,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Advertise = c.Listener.Addr().String()
 	}
 	return c, c.check()
+}
+
+func dialTCP(address string, timeout time.Duration) (net.Conn, error) {
+	return net.DialTimeout("tcp", address, timeout)
 }
 
 func orDefault[T comparable](field *T, value T) {
@@ -217,6 +229,8 @@ func (c *Config) check() error {
 		reason = c.checkReplicas()
 	case c.Identity != nil && c.Identity.Node() != c.NodeID:
 		reason = fmt.Sprintf("the certificate is node %s's, this is %s", c.Identity.Node(), c.NodeID)
+	case c.MaxJoins < 1 || c.StandstillAfter < 0:
+		reason = "MaxJoins and StandstillAfter must be positive"
 	case c.MaxPeerConns < 1 || c.MaxHandshakes < 1 || c.MaxConnsPerPeer < 1:
 		reason = "a bound on connections is not positive"
 	case c.RPCFrameBytes < rpcHeadBytes || c.MaxRPCBytes < c.RPCFrameBytes+rpcHeadBytes:

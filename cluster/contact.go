@@ -3,6 +3,7 @@ package cluster
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -18,9 +19,10 @@ type Mark = uint64
 type contacts struct {
 	sent atomic.Uint64
 
-	mu    sync.Mutex // guards what follows
-	heard map[raft.ServerID]contact
-	news  chan struct{} // closed with the next answer
+	mu         sync.Mutex // guards what follows
+	heard      map[raft.ServerID]contact
+	installing map[raft.ServerID]int // snapshots on their way
+	news       chan struct{}         // closed with the next answer
 }
 
 // contact is the latest that a member answered.
@@ -28,10 +30,13 @@ type contact struct {
 	term uint64
 	// Invariant: sent is the highest number of what the member answered in term.
 	sent uint64
+	// matched is the last index that it was seen to have in common with this replica, in term.
+	matched uint64
+	at      time.Time // of the answer
 }
 
 func newContacts() *contacts {
-	return &contacts{heard: make(map[raft.ServerID]contact), news: make(chan struct{})}
+	return &contacts{heard: make(map[raft.ServerID]contact), installing: make(map[raft.ServerID]int), news: make(chan struct{})}
 }
 
 // send returns the number of what is sent next.
@@ -40,15 +45,24 @@ func (c *contacts) send() uint64 { return c.sent.Add(1) }
 // mark returns the number of what was sent last.
 func (c *contacts) mark() Mark { return Mark(c.sent.Load()) }
 
-// answered notes that a member answered, in the same term, what was sent with that number in that term.
-func (c *contacts) answered(member raft.ServerID, term, sent uint64) {
+// answered notes that a member answered, in the same term, what was sent with that number in that term, and up to which index it said to have the log; 0
+// when it did not say.
+func (c *contacts) answered(member raft.ServerID, term, sent, matched uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.heard[member]
-	if term < last.term || term == last.term && sent <= last.sent {
+	if term < last.term {
 		return
 	}
-	c.heard[member] = contact{term: term, sent: sent}
+	if term == last.term {
+		matched = max(matched, last.matched)
+		if sent <= last.sent {
+			last.matched = matched
+			c.heard[member] = last
+			return
+		}
+	}
+	c.heard[member] = contact{term: term, sent: sent, matched: matched, at: time.Now()}
 	close(c.news)
 	c.news = make(chan struct{})
 }
@@ -59,6 +73,34 @@ func (c *contacts) since(m Mark, term uint64, member raft.ServerID) bool {
 	defer c.mu.Unlock()
 	last := c.heard[member]
 	return last.term == term && last.sent > uint64(m)
+}
+
+// last returns the latest that a member answered.
+func (c *contacts) last(member raft.ServerID) contact {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard[member]
+}
+
+// install counts a snapshot that is sent to a member, until done is called.
+func (c *contacts) install(member raft.ServerID) (done func()) {
+	c.count(member, 1)
+	return func() { c.count(member, -1) }
+}
+
+func (c *contacts) count(member raft.ServerID, by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.installing[member] += by; c.installing[member] == 0 {
+		delete(c.installing, member)
+	}
+}
+
+// installs reports whether a snapshot is on its way to a member.
+func (c *contacts) installs(member raft.ServerID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.installing[member] > 0
 }
 
 func (c *contacts) next() <-chan struct{} {

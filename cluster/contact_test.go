@@ -14,7 +14,7 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 	c := newContacts()
 	before := c.send() // Under way when the mark is taken.
 	m := c.mark()
-	c.answered("b#1", 3, before)
+	c.answered("b#1", 3, before, 0)
 	if c.since(m, 3, "b#1") {
 		t.Error("an answer that was under way counts")
 	}
@@ -22,7 +22,7 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		t.Error("the answer does not count at all")
 	}
 	news := c.next()
-	c.answered("b#1", 3, c.send())
+	c.answered("b#1", 3, c.send(), 0)
 	select {
 	case <-news:
 	default:
@@ -34,9 +34,9 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		"another member":   !c.since(m, 3, "c#1"),
 		"another replica":  !c.since(m, 3, "b#2"),
 		"a later mark":     !c.since(c.mark(), 3, "b#1"),
-		"the term is past": func() bool { c.answered("b#1", 4, c.send()); return !c.since(m, 3, "b#1") && c.since(m, 4, "b#1") }(),
+		"the term is past": func() bool { c.answered("b#1", 4, c.send(), 0); return !c.since(m, 3, "b#1") && c.since(m, 4, "b#1") }(),
 		"a late old answer takes nothing back": func() bool {
-			c.answered("b#1", 3, c.send())
+			c.answered("b#1", 3, c.send(), 0)
 			return c.since(m, 4, "b#1")
 		}(),
 	} {

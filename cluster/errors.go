@@ -40,6 +40,19 @@ var (
 	// ErrMark is returned when the file that says whose a shard's directory is cannot be read.
 	ErrMark = errors.New("cluster: the replica's mark is damaged")
 
+	// ErrNotLeader is returned, with stock.ErrNotExecuted, by what only the leader of a group can do.
+	ErrNotLeader = errors.New("cluster: this replica does not lead")
+	// ErrStaleConfiguration is returned, with stock.ErrNotExecuted, for a change of members that was decided on another configuration than the newest.
+	ErrStaleConfiguration = errors.New("cluster: the members have changed")
+	// ErrNotMember is returned, with stock.ErrNotExecuted, for a change of a replica that is not in the group, or is there as something else.
+	ErrNotMember = errors.New("cluster: no such member")
+	// ErrLastVoter is returned, with stock.ErrNotExecuted, for a change that would leave a group without a voter.
+	ErrLastVoter = errors.New("cluster: the last voter stays")
+	// ErrNoHeir is returned by Transfer, with stock.ErrNotExecuted, when no voter that could lead answers.
+	ErrNoHeir = errors.New("cluster: nobody to hand leadership to")
+	// ErrTransferStuck is the fault of a leader that refuses all proposals because of a leadership transfer that is long over (raft#696).
+	ErrTransferStuck = errors.New("cluster: raft refuses proposals because of a leadership transfer")
+
 	// ErrPeerRefused is returned by a dial that the other node answered with a refusal.
 	ErrPeerRefused = errors.New("cluster: peer refused the stream")
 	// ErrPeerOther is returned by a dial that reached another node than the one it wanted.

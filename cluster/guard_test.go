@@ -97,9 +97,10 @@ func TestManyCommittedEntriesDoNotBlockTheStart(t *testing.T) {
 	})
 }
 
-// Barrier, AppliedIndex and VerifyLeader do not mean what they seem to (rules R9, R13): nothing outside tests may use them.
+// Barrier, AppliedIndex and VerifyLeader do not mean what they seem to (rules R9, R13): nothing outside tests may use them. But for one place: nothing else
+// of raft's has heartbeats sent at once, and there its answer is thrown away.
 func TestMisleadingCallsOfRaftAreNotUsed(t *testing.T) {
-	files, calls := token.NewFileSet(), 0
+	files, calls, prompts := token.NewFileSet(), 0, 0
 	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +114,10 @@ func TestMisleadingCallsOfRaftAreNotUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if a, ok := n.(*ast.AssignStmt); ok && name == "prompt.go" && isDiscardedCheck(a) {
+				prompts++
+				return false
+			}
 			if s, ok := n.(*ast.SelectorExpr); ok {
 				calls++
 				switch s.Sel.Name {
@@ -123,9 +128,36 @@ func TestMisleadingCallsOfRaftAreNotUsed(t *testing.T) {
 			return true
 		})
 	}
+	if prompts != 1 {
+		t.Errorf("%d places have heartbeats sent", prompts)
+	}
 	if calls < 100 {
 		t.Errorf("vacuous: only %d selectors seen", calls)
 	}
+}
+
+// isDiscardedCheck reports whether a statement is "_ = X.VerifyLeader().Error()".
+func isDiscardedCheck(a *ast.AssignStmt) bool {
+	name := func(e ast.Expr) (called string, of ast.Expr) {
+		call, ok := e.(*ast.CallExpr)
+		if !ok {
+			return "", nil
+		}
+		s, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return "", nil
+		}
+		return s.Sel.Name, s.X
+	}
+	if blank, ok := a.Lhs[0].(*ast.Ident); !ok || blank.Name != "_" || len(a.Lhs) != 1 || len(a.Rhs) != 1 {
+		return false
+	}
+	called, of := name(a.Rhs[0])
+	if called != "Error" {
+		return false
+	}
+	called, _ = name(of)
+	return called == "VerifyLeader"
 }
 
 // The whole of raft#695 on one node B of three: B is asked for its vote in term 3 while a late heartbeat of term 2 is being written down.

@@ -36,9 +36,10 @@ type streamKind uint8
 const (
 	streamRaft streamKind = iota + 1
 	streamRPC
+	streamJoin // of nodes that are no members yet; its cluster id is zero
 )
 
-// streamKey names a stream: Raft of a shard, or RPC (shard 0).
+// streamKey names a stream: Raft of a shard, 0 for the meta group; or one of the other kinds, of shard 0.
 type streamKey struct {
 	kind  streamKind
 	shard uint32
@@ -138,6 +139,9 @@ func readPeerHead(r io.Reader, cluster [16]byte) (peerHead, verdict) {
 	h.key = streamKey{kind: streamKind(b[5]), shard: binary.LittleEndian.Uint32(b[24:])}
 	h.node = string(node)
 	copy(h.cluster[:], b[8:24])
+	if h.key.kind == streamJoin {
+		cluster = [16]byte{}
+	}
 	if h.cluster != cluster {
 		return h, verdictCluster
 	}

@@ -23,7 +23,8 @@ type metrics struct {
 	leaders                   *prometheus.CounterVec
 	proposals, bound          *prometheus.CounterVec
 	faults, logDrops          *prometheus.CounterVec
-	lateSnapshots             *prometheus.CounterVec
+	lateSnapshots, transfers  *prometheus.CounterVec
+	standstill                *prometheus.GaugeVec
 	snapshots, peerDrops      *prometheus.CounterVec
 	snapshotSeconds, openSecs prometheus.Histogram
 	peerConns                 prometheus.Gauge
@@ -107,13 +108,15 @@ func newMetrics() *metrics {
 		logDrops:        counter("log_drops_total", "Logs dropped on open because the snapshot had overtaken them.", "shard"),
 		snapshots:       counter("snapshots_total", "Snapshots by result.", "shard", "result"),
 		lateSnapshots:   counter("late_snapshots_total", "Snapshots from a leader that brought nothing and were dropped.", "shard"),
+		transfers:       counter("transfers_total", "Leadership transfers begun here, by result.", "shard", "result"),
+		standstill:      gauge("standstill_members", "Members that answer this leader, trail, and come no further."),
 		snapshotSeconds: histogram("snapshot_seconds", "How long a snapshot took."),
 		openSecs:        histogram("open_seconds", "How long a replica took to open, its snapshot's restore included."),
 	}
 	m.registered = []prometheus.Collector{
 		m.leads, m.term, m.commitIndex, m.down, m.outstanding, m.snapshotIndex, m.snapBytes, m.proposals, m.bound, m.faults, m.logDrops,
 		m.snapshots, m.snapshotSeconds, m.openSecs, m.snapshotAt, m.snapBehind, m.leaders,
-		m.lateSnapshots,
+		m.lateSnapshots, m.transfers, m.standstill,
 	}
 	m.peerMetrics()
 	return m
@@ -200,6 +203,8 @@ type shardMetrics struct {
 	outstandingBound, entryBound                                          prometheus.Counter
 	faults, logDrops, snapshotsTaken, snapshotsFailed                     prometheus.Counter
 	lateSnapshots                                                         prometheus.Counter
+	transfersDone, transfersFailed, transfersStuck                        prometheus.Counter
+	standstill                                                            prometheus.Gauge
 }
 
 func (m *metrics) of(shard uint32) *shardMetrics {
@@ -214,6 +219,8 @@ func (m *metrics) of(shard uint32) *shardMetrics {
 		outstandingBound: m.bound.WithLabelValues(id, "outstanding"), entryBound: m.bound.WithLabelValues(id, "entry_bytes"),
 		faults: m.faults.WithLabelValues(id), logDrops: m.logDrops.WithLabelValues(id),
 		snapshotsTaken: m.snapshots.WithLabelValues(id, "taken"), snapshotsFailed: m.snapshots.WithLabelValues(id, "failed"),
-		lateSnapshots: m.lateSnapshots.WithLabelValues(id),
+		lateSnapshots: m.lateSnapshots.WithLabelValues(id), standstill: m.standstill.WithLabelValues(id),
+		transfersDone: m.transfers.WithLabelValues(id, "done"), transfersFailed: m.transfers.WithLabelValues(id, "failed"),
+		transfersStuck: m.transfers.WithLabelValues(id, "stuck"),
 	}
 }

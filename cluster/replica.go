@@ -32,11 +32,17 @@ type replica struct {
 	wg        sync.WaitGroup // watcher and snapshotter
 	halted    atomic.Bool    // leads no more, whatever raft says
 	openedAt  time.Time
-	ledBy     string     // the last leader that the watcher saw
+	ledBy     string        // the last leader that the watcher saw
+	changing  chan struct{} // holds a change of members
+	prompting atomic.Int32
+	resigning atomic.Bool
+	handover  handover
+	trailing  trailing   // the watcher's
 	mu        sync.Mutex // guards what follows
 	pending   map[*proposal]struct{}
+	tasks     int // under way, of begin
 	refusing  bool
-	settled   chan struct{} // closed when refusing and pending is empty
+	settled   chan struct{} // closed when refusing, pending is empty and no task is under way
 	isSettled bool
 }
 
@@ -47,7 +53,7 @@ const notifyBuffer = 16
 func (s *Shard) openReplica() (_ *replica, err error) {
 	r := &replica{
 		shard: s, cfg: &s.cluster.cfg, notify: make(chan bool, notifyBuffer), poke: make(chan struct{}, 1),
-		asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
+		changing: make(chan struct{}, 1), asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
 		pending: make(map[*proposal]struct{}), openedAt: time.Now(), self: raftID(s.cluster.cfg.NodeID, s.number),
 	}
 	if err := r.openState(); err != nil {
@@ -277,7 +283,7 @@ func (r *replica) settle(p *proposal, outcome error) {
 }
 
 func (r *replica) settleLocked() {
-	if r.refusing && len(r.pending) == 0 && !r.isSettled {
+	if r.refusing && len(r.pending) == 0 && r.tasks == 0 && !r.isSettled {
 		r.isSettled = true
 		close(r.settled)
 	}

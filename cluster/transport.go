@@ -64,7 +64,11 @@ func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *
 	sent := t.contacts.send()
 	err := t.NetworkTransport.AppendEntries(id, t.meaning(id, at), req, resp)
 	if err == nil && resp.Term == req.Term {
-		t.contacts.answered(id, req.Term, sent)
+		matched := uint64(0) // A heartbeat says nothing of the log.
+		if resp.Success && (req.PrevLogEntry > 0 || len(req.Entries) > 0) {
+			matched = req.PrevLogEntry + uint64(len(req.Entries))
+		}
+		t.contacts.answered(id, req.Term, sent, matched)
 	}
 	return err
 }
@@ -83,6 +87,7 @@ func (t *transport) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req 
 // InstallSnapshot sends a snapshot.
 func (t *transport) InstallSnapshot(id raft.ServerID, at raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse,
 	state io.Reader) error {
+	defer t.contacts.install(id)()
 	return t.NetworkTransport.InstallSnapshot(id, t.meaning(id, at), req, resp, state)
 }
 

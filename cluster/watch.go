@@ -47,6 +47,9 @@ func (r *replica) look(led uint64) uint64 {
 		led = term
 		r.machine.Lead(term)
 	}
+	now := time.Now()
+	r.checkTransfer(now, leads)
+	r.checkTrailing(now, leads)
 	m := r.shard.metrics
 	m.leads.Set(0)
 	if leads {

@@ -38,6 +38,15 @@ func (s *shard) Flushed(index uint64) {
 	}
 }
 
+// FlushMark asks the replica that serves now.
+func (s *shard) FlushMark(ctx context.Context) (uint64, error) {
+	r := s.replica.Load()
+	if r == nil {
+		return 0, cluster.ErrDown
+	}
+	return r.FlushMark(ctx)
+}
+
 // History tells storage what it should have. The first time that is what the log said before this node led the shard: what it flushes and lets leave
 // memory since is its own. A shard that another node leads has no better answer than what is applied.
 func (s *shard) History(ctx context.Context) (h storage.History, known bool, err error) {
