@@ -5,6 +5,7 @@ package actors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"sync/atomic"
@@ -201,14 +202,17 @@ func (r *Replica) deadline(ctx context.Context) stock.Time {
 	return r.clock.now().Add(time.Until(d).Milliseconds() + 1)
 }
 
-// stamp gives a command its deadline, and a key when its caller has none to give (rule R5).
+// stamp gives a command its deadline, and a key when its caller has none to give (rule R5). What the first node of a forwarded command gave it stays:
+// all its copies are one command (rule R4).
 func (g *Gateway) stamp(req stock.Request, deadline stock.Time) {
 	c, ok := req.(stock.Command)
 	if !ok {
 		return
 	}
 	m := c.Head()
-	m.Deadline = deadline
+	if m.Deadline == 0 {
+		m.Deadline = deadline
+	}
 	if m.Key == "" {
 		m.Key = g.prefix + strconv.FormatUint(g.keys.Add(1), 36)
 	}
@@ -246,6 +250,74 @@ func (g *Gateway) names(after string, limit int) (names []string, err error) {
 	}
 	sort.Strings(names)
 	return names[:min(limit, len(names))], nil
+}
+
+// Leads reports whether a partition's shard is led here, with admission open.
+func (g *Gateway) Leads(p stock.Partition) bool { return g.router.Locate(p) != nil }
+
+// Clock returns the clock of the replica here that leads a partition's shard; false when none does.
+func (g *Gateway) Clock(p stock.Partition) (stock.Time, bool) {
+	if r := g.router.Locate(p); r != nil {
+		return r.clock.now(), true
+	}
+	return 0, false
+}
+
+// List returns up to limit SKUs of some shards whose names come after the given one, in byte order. It returns ErrUnavailable unless each of the shards
+// is led here from before the names are read until after they are known to be all: a SKU that cannot exist is asked for in each, and that there is
+// none rests on the same check as any refusal.
+func (g *Gateway) List(ctx context.Context, shards []uint32, after string, limit int) ([]stock.SKU, error) {
+	terms := make(map[*Replica]uint64, len(shards))
+	var names []string
+	for _, r := range g.router.Replicas() {
+		if term := r.Term(); term != 0 && slices.Contains(shards, r.shard) {
+			terms[r] = term
+			names = append(names, r.directory.names(after, limit)...)
+		}
+	}
+	if len(terms) != len(shards) {
+		return nil, fmt.Errorf("%w: %d of %d shards are led here", ErrUnavailable, len(terms), len(shards))
+	}
+	sort.Strings(names)
+	names = names[:min(limit, len(names))]
+	reqs := make([]stock.Request, 0, len(names)+len(terms))
+	for _, name := range names {
+		reqs = append(reqs, &stock.GetSKU{SKU: name})
+	}
+	for r := range terms {
+		reqs = append(reqs, &stock.GetSKU{SKU: nameless(r.cfg.Init.Partitions)})
+	}
+	outs := g.DoAll(ctx, reqs)
+	for r, term := range terms {
+		if r.Term() != term {
+			return nil, fmt.Errorf("%w: shard %d has another leader", ErrUnavailable, r.shard)
+		}
+	}
+	return listed(outs, len(names))
+}
+
+// listed takes the SKUs out of the answers to a listing, of which the first n are about names that exist.
+func listed(outs []stock.Outcome, n int) ([]stock.SKU, error) {
+	skus := make([]stock.SKU, n)
+	for i, out := range outs {
+		switch {
+		case i < n && out.Code == stock.OK:
+			skus[i] = *out.SKU
+		case i < n || out.Code != stock.SKUNotFound:
+			return nil, fmt.Errorf("%w: %v", ErrUnavailable, out.Code)
+		}
+	}
+	return skus, nil
+}
+
+// nameless returns a name in one of a shard's partitions that no SKU can have.
+func nameless(partitions []stock.Partition) string {
+	for i := uint64(0); ; i++ {
+		name := "\x00" + strconv.FormatUint(i, 36)
+		if len(partitions) == 0 || slices.Contains(partitions, stock.PartitionOf(name)) {
+			return name
+		}
+	}
 }
 
 // Pending returns how many requests are in the actors' hands.
