@@ -125,6 +125,7 @@ func TestSchema(t *testing.T) {
 			"returned_at expires_at version",
 		"skus":   "sku stock available held sold mode hold_ttl_ms limit_per_user max_qty opens_at closes_at frozen hot version",
 		"cursor": "shard log_index term cluster_id",
+		"seed":   "shard lacks_from lacks_to at",
 	} {
 		var names []string
 		for _, row := range dump(t, path, "", "select name from pragma_table_info('"+table+"') order by cid") {
@@ -138,7 +139,7 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s has primary key %v, want %s", table, key, names[0])
 		}
 	}
-	for pragma, want := range map[string]string{"journal_mode": "[wal]", "user_version": "[1]"} {
+	for pragma, want := range map[string]string{"journal_mode": "[wal]", "user_version": "[2]"} {
 		if have := dump(t, path, "", "pragma "+pragma); !slices.Equal(have, []string{want}) {
 			t.Errorf("%s is %v, want %s", pragma, have, want)
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"holdfast/stock"
 )
 
 // Config says what is flushed, where to, and within which bounds. Zero values take the defaults named here.
@@ -60,6 +62,8 @@ type Config struct {
 type Shard struct {
 	ID     uint32
 	Source Source
+	// Partitions are the shard's: they say which rows of a database are its own. Only Rows, Seed and a restore need them.
+	Partitions []stock.Partition
 }
 
 // withDefaults returns c with every unset field filled in, or why it cannot work.

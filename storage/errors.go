@@ -27,6 +27,12 @@ var (
 	ErrShardKnown = errors.New("storage: the shard is flushed already")
 	// ErrNoShard is returned for a shard that is not flushed here.
 	ErrNoShard = errors.New("storage: the shard is not flushed here")
+	// ErrBadPage is returned for a page of rows that is none, or not of the shard.
+	ErrBadPage = errors.New("storage: not a page of the shard's rows")
+	// ErrPeerLacks is returned by Seed for a page of a peer whose own database does not have what is missing.
+	ErrPeerLacks = errors.New("storage: the peer's database lacks what is missing")
+	// ErrNotLocal is returned by Rows for a sink that is no file of this node's.
+	ErrNotLocal = errors.New("storage: the sink is no file of this node's")
 	// ErrClosed is returned by calls after Close.
 	ErrClosed = errors.New("storage: closed")
 	// ErrNotFlushed is returned by Close when the context ended before everything was in the sink.

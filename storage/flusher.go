@@ -23,6 +23,8 @@ type Flusher struct {
 	mu     sync.Mutex // guards what follows
 	shards []*shardFlusher
 	closed bool
+	// readers counts the calls of Rows and Seed, which use the sink beside the shards.
+	readers sync.WaitGroup
 
 	closing  sync.Once
 	closeErr error
@@ -35,6 +37,11 @@ type Status struct {
 	Sink string
 	// Index is the log index up to which the sink has everything, as this node knows.
 	Index uint64
+	// Counts: the sink is known to have all rows that ever left memory, and everything up to Index. It is false until the sink was compared with the
+	// log, while it Lacks rows, and while another node flushes the shard.
+	Counts bool
+	// Lacks are the log entries in which rows that are missing changed last: they had left memory, and have to come from a peer (Seed).
+	Lacks Span
 	// Elsewhere: the sink is shared and another node flushes the shard.
 	Elsewhere bool
 	// LagOrders is about how many changed orders wait, counted up to the configured bound; LagMS is how long the oldest change has waited.
@@ -231,6 +238,7 @@ func (f *Flusher) await(shards []*shardFlusher) {
 	for _, shard := range shards {
 		<-shard.ended
 	}
+	f.readers.Wait()
 	f.records.close()
 	close(f.done)
 }

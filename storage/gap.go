@@ -36,8 +36,34 @@ func (g Gap) String() string {
 	return "the database was empty and was filled from memory: nothing is missing"
 }
 
+// Span is a stretch of the log: the entries after From, up to To. The zero Span is none.
+type Span struct{ From, To uint64 }
+
+// Any reports whether there is anything in the span.
+func (s Span) Any() bool { return s.To > s.From }
+
+// overlaps reports whether two spans have an entry in common.
+func (s Span) overlaps(o Span) bool { return s.Any() && o.Any() && s.From < o.To && o.From < s.To }
+
+// with returns the least span that covers both.
+func (s Span) with(o Span) Span {
+	switch {
+	case !s.Any():
+		return o
+	case !o.Any():
+		return s
+	}
+	return Span{From: min(s.From, o.From), To: max(s.To, o.To)}
+}
+
 // newcomer is a session that knows whether its sink had heard of the shard before. A sink that keeps no rows has none.
 type newcomer interface{ fresh() bool }
+
+// keeper is a session of a sink that can be seeded: it remembers which entries the rows that are missing changed last in.
+type keeper interface {
+	lacking() Span
+	note(ctx context.Context, missing Span) error
+}
 
 // compare finds out, once for each session and before it writes, whether the sink has what the log says. known is false while the log does not say yet.
 func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
@@ -54,12 +80,47 @@ func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
 			return false, err
 		}
 	}
-	f.compared, f.unheard = true, false
+	if err := f.found(ctx, g); err != nil {
+		return false, err
+	}
+	f.compared, f.unheard, f.covered = true, false, h.Mark
+	return true, nil
+}
+
+// passed finds out, with a batch in hand and before it is written, whether a flush mark has gone by this sink's cursor since the last look: then rows
+// that were not flushed here may have left memory before the batch was read. A node that the marks did not wait for any more learns it so, and so
+// does one whose replica was given a snapshot. The mark is asked for after the batch was read, so it is never too old.
+func (f *shardFlusher) passed(ctx context.Context) error {
+	if _, keeps := f.session.(keeper); !keeps {
+		return nil
+	}
+	mark, err := f.shard.Source.FlushMark(ctx)
+	if err != nil {
+		return err
+	}
+	if at := max(f.index, f.covered); mark > at {
+		if err := f.found(ctx, Gap{shard: f.shard.ID, From: at, Mark: mark}); err != nil {
+			return err
+		}
+		f.covered = mark
+	}
+	return nil
+}
+
+// found notes a gap: in the sink, so that it is not forgotten before it is filled, and in the status.
+func (f *shardFlusher) found(ctx context.Context, g Gap) error {
+	if k, keeps := f.session.(keeper); keeps && g.Missing() {
+		if err := k.note(ctx, Span{From: g.From, To: g.Mark}); err != nil {
+			return err
+		}
+		lacks := k.lacking()
+		f.publish(func(s *Status) { s.Lacks = lacks })
+	}
 	if g.Found() {
 		f.records.found(g)
 		f.publish(func(s *Status) { s.Gap = g })
 	}
-	return true, nil
+	return nil
 }
 
 // hasOlder reports whether the source has rows that changed last at or below an index.

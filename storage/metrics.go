@@ -15,11 +15,11 @@ import (
 type metrics struct {
 	status func() []Status
 
-	index, lagOrders, lagSeconds, failing, backlogFull, sessions, failed, missing *prometheus.Desc
+	index, lagOrders, lagSeconds, failing, backlogFull, sessions, failed, missing, counts *prometheus.Desc
 
-	orders, skus, connects prometheus.Counter
-	failures               *prometheus.CounterVec
-	seconds, rows          prometheus.Histogram
+	orders, skus, connects, seeded prometheus.Counter
+	failures                       *prometheus.CounterVec
+	seconds, rows                  prometheus.Histogram
 }
 
 var _ prometheus.Collector = (*metrics)(nil)
@@ -42,9 +42,11 @@ func newMetrics(status func() []Status) *metrics {
 		failed:      desc("failures_in_a_row", "Attempts that failed since the last one that did not; the pause between them doubles up to 2 s."),
 		missing: desc("missing_below_index", "Log index up to which orders that had left memory may be missing in the sink, as found since the start; "+
 			"0: none known."),
+		counts:   desc("counts", "1 while the sink is known to have all rows that ever left memory; 0 as well while another node flushes the shard."),
 		orders:   counter("orders_total", "Order rows written, or found newer in the sink."),
 		skus:     counter("skus_total", "SKU rows written, or found newer in the sink."),
 		connects: counter("connects_total", "Sessions opened."),
+		seeded:   counter("seeded_rows_total", "Rows of peers that were written, or found newer, to fill a database that lacked them."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_storage_failures_total", Help: "Attempts to flush that failed, by reason.",
 		}, []string{"reason"}),
@@ -109,12 +111,12 @@ func reason(err error) string {
 }
 
 func (m *metrics) parts() []prometheus.Collector {
-	return []prometheus.Collector{m.orders, m.skus, m.connects, m.failures, m.seconds, m.rows}
+	return []prometheus.Collector{m.orders, m.skus, m.connects, m.seeded, m.failures, m.seconds, m.rows}
 }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagSeconds, m.failing, m.backlogFull, m.sessions, m.failed, m.missing} {
+	for _, d := range []*prometheus.Desc{m.index, m.lagOrders, m.lagSeconds, m.failing, m.backlogFull, m.sessions, m.failed, m.missing, m.counts} {
 		to <- d
 	}
 	for _, p := range m.parts() {
@@ -141,6 +143,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 			missing = s.Gap.Mark
 		}
 		gauge(m.missing, float64(missing))
+		gauge(m.counts, float64(flag(s.Counts)))
 	}
 	for _, p := range m.parts() {
 		p.Collect(to)

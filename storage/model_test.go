@@ -20,10 +20,12 @@ import (
 type model struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
+	shard   stock.Partition
 	epoch   uint16
 	index   uint64
 	clock   stock.Time
 	orders  []*stock.Order
+	gone    []*stock.Order // left memory
 	skus    []*stock.SKU
 	flushed []uint64
 	broken  error
@@ -34,7 +36,7 @@ type model struct {
 var _ Source = (*model)(nil)
 
 func newModel(seed uint64, shard uint32) *model {
-	m := &model{rng: rand.New(rand.NewPCG(seed, uint64(shard))), clock: 1_700_000_000_000}
+	m := &model{shard: stock.Partition(shard), rng: rand.New(rand.NewPCG(seed, uint64(shard))), clock: 1_700_000_000_000}
 	for i := range 3 {
 		m.index++
 		spec := stock.Spec{SKU: fmt.Sprintf("sku-%d-%d", shard, i), Stock: 1 << 40, Mode: stock.Mode(i + 1), HoldTTLMS: 1000, MaxQty: 5}
@@ -97,6 +99,37 @@ func (m *model) History(context.Context) (History, bool, error) {
 	return m.history, !m.reading, m.broken
 }
 
+// FlushMark implements Source.
+func (m *model) FlushMark(context.Context) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.history.Mark, m.broken
+}
+
+// evict applies a flush mark: settled orders that changed last at or below it leave memory. It returns how many have left so far.
+func (m *model) evict(mark uint64) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.history.Mark = max(m.history.Mark, mark)
+	m.orders = slices.DeleteFunc(m.orders, func(o *stock.Order) bool {
+		leaves := o.State > stock.StateConfirmed && o.Version <= mark
+		if leaves {
+			m.gone = append(m.gone, o)
+		}
+		return leaves
+	})
+	return len(m.gone)
+}
+
+// partitions returns those of the model's SKUs, and some that have none.
+func (m *model) partitions() []stock.Partition {
+	partitions := []stock.Partition{m.shard * 7, m.shard*7 + 1, stock.Partitions - 1 - m.shard}
+	for _, s := range m.skus {
+		partitions = append(partitions, stock.PartitionOf(s.SKU))
+	}
+	return partitions
+}
+
 func (m *model) breakWith(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -144,7 +177,7 @@ func (m *model) changeAt(now time.Time, n int) {
 }
 
 func (m *model) place(s *stock.SKU) {
-	number := uint64(len(m.orders) + 1)
+	number := uint64(len(m.orders) + len(m.gone) + 1)
 	o := &stock.Order{
 		ID:  stock.OrderID{Epoch: m.epoch, Partition: stock.PartitionOf(s.SKU), SKU: s.Number, Counter: number},
 		SKU: s.SKU, User: fmt.Sprintf("user-%d", number), Key: fmt.Sprintf("key-%d", number), Qty: 1 + m.rng.Int64N(5),
@@ -192,7 +225,7 @@ func rows(models ...*model) []string {
 	}
 	for _, m := range models {
 		m.mu.Lock()
-		for _, o := range m.orders {
+		for _, o := range slices.Concat(m.orders, m.gone) {
 			all = append(all, fmt.Sprint("order ", []any{o.ID.String(), o.SKU, o.User, o.Qty, o.ReturnedQty, o.State.String(), o.Mode.String(),
 				o.Key, str(o.ClientRef), str(o.PaymentID), null(o.CreatedAt), null(o.ConfirmedAt), null(o.CancelledAt), null(o.ExpiredAt),
 				null(o.ReturnedAt), null(o.ExpiresAt), int64(m.epoch)<<48 + int64(o.Version)}))
@@ -333,7 +366,7 @@ func config(sink string, models ...*model) Config {
 		c.Sink, c.Path, c.BusyTimeout = sink, "", 100*time.Millisecond
 	}
 	for i, m := range models {
-		c.Shards = append(c.Shards, Shard{ID: uint32(i + 1), Source: m})
+		c.Shards = append(c.Shards, Shard{ID: uint32(i + 1), Source: m, Partitions: m.partitions()})
 	}
 	return c
 }

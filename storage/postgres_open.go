@@ -118,8 +118,8 @@ func judgePostgres(schema string, version, marks, tables int) (empty bool, err e
 	case marks == 0:
 		return false, fmt.Errorf("%w: schema %q has %d of the names orders, skus and cursor in another use; give another one with ?search_path=",
 			ErrForeignFile, schema, tables)
-	case version > schemaVersion:
-		return false, fmt.Errorf("%w: schema %d, this build knows up to %d", ErrNewerSchema, version, schemaVersion)
+	case version > postgresSchema:
+		return false, fmt.Errorf("%w: schema %d, this build knows up to %d", ErrNewerSchema, version, postgresSchema)
 	case version < 1 || tables != 3:
 		return false, fmt.Errorf("%w: schema %q says version %d and has %d of the tables orders, skus and cursor", ErrForeignFile, schema, version, tables)
 	}

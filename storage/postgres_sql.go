@@ -31,7 +31,7 @@ func newPostgresSQL(schema string) *postgresSQL {
 		create: []string{
 			orderTable.createIn(in), skuTable.createIn(in), cursorTable.createIn(in),
 			"create table " + mark + " (version bigint primary key)",
-			fmt.Sprintf("insert into %s (version) values (%d)", mark, schemaVersion),
+			fmt.Sprintf("insert into %s (version) values (%d)", mark, postgresSchema),
 		},
 		staging:      []string{orderTable.createStaging(in), skuTable.createStaging(in)},
 		otherCluster: "select cluster_id from " + cursor + " where cluster_id <> $1 limit 1",

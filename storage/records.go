@@ -159,7 +159,8 @@ func (r *records) tellGaps() {
 	if len(missing) > 0 {
 		shards, marks := columns(missing)
 		r.log.Warn("storage: the database lacks what the log says was in one: what is in memory is written to it; orders that had left memory after "+
-			"--retention are not in it and cannot come from here: bring the old database back if it is there, or keep it beside this one",
+			"--retention are not in it and cannot come from here: they come from another node's database if it has one, else bring the old database back "+
+			"if it is there, or keep it beside this one",
 			"sink", r.sink, "shards", shards, "missing_up_to_index", marks)
 	}
 	if len(whole) > 0 {

@@ -31,7 +31,8 @@ type shardFlusher struct {
 	draining <-chan struct{}
 	// first takes the outcome of the first attempt to connect, or of the first look at a shared sink that another node writes.
 	first chan error
-	// cancel ends run; ended is closed when it has returned, and left, why rows may be left, may be read. A shard that was removed leaves nothing.
+	// ctx is run's; cancel ends it; ended is closed when it has returned, and left, why rows may be left, may be read. A shard that was removed leaves nothing.
+	ctx    context.Context
 	cancel context.CancelFunc
 	ended  chan struct{}
 	left   error
@@ -42,8 +43,9 @@ type shardFlusher struct {
 	session  Session
 	index    uint64
 	known    bool
-	compared bool // this session's sink with the log
-	unheard  bool // the sink had not heard of the shard when a session that was not compared began
+	compared bool   // this session's sink with the log
+	unheard  bool   // the sink had not heard of the shard when a session that was not compared began
+	covered  uint64 // flush marks up to here were looked at: what they may have cost this sink is noted
 	retry    backoff
 	idle     idleness
 	backlog  backlog
@@ -52,6 +54,7 @@ type shardFlusher struct {
 	mu     sync.Mutex // guards what follows
 	status Status
 	oldest time.Time
+	agreed bool // a session was compared with the log, and the shard was not left to another node since
 }
 
 // progress is what one round of the loop found.
@@ -77,11 +80,11 @@ func newShardFlusher(cfg *Config, shard Shard, sink Sink, m *metrics, r *records
 
 // start runs the shard until ctx ends or the shard is cancelled.
 func (f *shardFlusher) start(ctx context.Context) {
-	ctx, f.cancel = context.WithCancel(ctx)
+	f.ctx, f.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(f.ended)
 		defer f.cancel()
-		f.left = f.run(ctx)
+		f.left = f.run(f.ctx)
 	}()
 }
 
@@ -141,6 +144,9 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 		f.backlog.flushed(f.index)
 		return caughtUp, f.check(ctx)
 	}
+	if err := f.passed(ctx); err != nil {
+		return caughtUp, fmt.Errorf("storage: flush mark of shard %d: %w", f.shard.ID, err)
+	}
 	if err := f.write(ctx, Batch{Term: term, Since: f.index, Changes: changes, Held: f.holds(term)}); err != nil {
 		return caughtUp, err
 	}
@@ -188,9 +194,13 @@ func (f *shardFlusher) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.session, f.known, f.compared = session, true, false
+	f.session, f.known, f.compared, f.covered = session, true, false, 0
 	if s, keeps := session.(newcomer); keeps {
 		f.unheard = f.unheard || s.fresh()
+	}
+	if k, keeps := session.(keeper); keeps {
+		lacks := k.lacking()
+		f.publish(func(s *Status) { s.Lacks = lacks })
 	}
 	f.metrics.connects.Inc()
 	f.backlog.restart(index)
@@ -275,12 +285,22 @@ func (f *shardFlusher) settle(ctx context.Context, p progress, err error) {
 	}
 	f.publish(func(s *Status) {
 		s.Elsewhere = p == elsewhere
+		f.agreed = f.agreed && !s.Elsewhere || err == nil && f.agrees()
 		if s.Err = err; err != nil {
 			s.inARow++
 		} else {
 			s.inARow = 0
 		}
 	})
+}
+
+// agrees reports whether the sink of this session is known to be the one that the log speaks of, or to lack what its status says.
+func (f *shardFlusher) agrees() bool {
+	if f.session == nil {
+		return false
+	}
+	_, keeps := f.session.(newcomer)
+	return f.compared || !keeps
 }
 
 // publish lets the status show where the loop is.
@@ -363,6 +383,7 @@ func (f *shardFlusher) sleep(ctx context.Context, d time.Duration, kick <-chan s
 func (f *shardFlusher) now() Status {
 	f.mu.Lock()
 	s, oldest := f.status, f.oldest
+	s.Counts = f.agreed && !s.Lacks.Any()
 	f.mu.Unlock()
 	waiting := backlog{oldest: oldest}
 	age := waiting.age(f.cfg.Now())

@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// applicationID marks our files ("HOLD"); schemaVersion is what this build reads and writes.
-	applicationID = 0x484f4c44
-	schemaVersion = 1
+	// applicationID marks our files ("HOLD"); sqliteSchema and postgresSchema are what this build reads and writes.
+	applicationID  = 0x484f4c44
+	sqliteSchema   = 2
+	postgresSchema = 1
 )
 
 // sqliteSession is one shard's connection to the file.
@@ -22,7 +23,10 @@ type sqliteSession struct {
 	// cursor is where the sink stood after the last transaction of this session.
 	cursor version
 	// isNew: the file had no cursor of the shard.
-	isNew       bool
+	isNew bool
+	// schema is the version of the tables as they were found; lacks is what the file says that it lacks of the shard.
+	schema      int64
+	lacks       Span
 	order, sku  *sql.Stmt
 	take, write *sql.Stmt
 	args        []any
@@ -48,6 +52,9 @@ func (s *sqliteSession) open(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := s.upgrade(ctx); err != nil {
+			return err
+		}
 		return s.claim(ctx)
 	})
 	if err != nil {
@@ -61,15 +68,15 @@ func (s *sqliteSession) open(ctx context.Context) error {
 
 // inspect returns whether the file has yet to get its tables, or why it is not ours to write.
 func (s *sqliteSession) inspect(ctx context.Context) (empty bool, err error) {
-	var id, schema, objects int64
+	var id, objects int64
 	for query, into := range map[string]*int64{
-		"pragma application_id": &id, "pragma user_version": &schema, "select count(*) from sqlite_schema": &objects,
+		"pragma application_id": &id, "pragma user_version": &s.schema, "select count(*) from sqlite_schema": &objects,
 	} {
 		if err := s.conn.QueryRowContext(ctx, query).Scan(into); err != nil {
 			return false, err
 		}
 	}
-	return judge(id, schema, objects)
+	return judge(id, s.schema, objects)
 }
 
 func judge(id, schema, objects int64) (empty bool, err error) {
@@ -78,8 +85,8 @@ func judge(id, schema, objects int64) (empty bool, err error) {
 		return true, nil
 	case id != applicationID:
 		return false, fmt.Errorf("%w (application id %#x, %d tables and indexes)", ErrForeignFile, id, objects)
-	case schema > schemaVersion:
-		return false, fmt.Errorf("%w: schema %d, this build knows up to %d", ErrNewerSchema, schema, schemaVersion)
+	case schema > sqliteSchema:
+		return false, fmt.Errorf("%w: schema %d, this build knows up to %d", ErrNewerSchema, schema, sqliteSchema)
 	case schema < 1 || objects == 0:
 		return false, fmt.Errorf("%w (schema %d, %d tables and indexes)", ErrForeignFile, schema, objects)
 	}
@@ -113,11 +120,24 @@ func (s *sqliteSession) createTables(ctx context.Context) error {
 		return err // another process was faster
 	}
 	for _, statement := range []string{
-		orderTable.create(), skuTable.create(), cursorTable.create(),
-		fmt.Sprintf("pragma application_id = %d", applicationID), fmt.Sprintf("pragma user_version = %d", schemaVersion),
+		orderTable.create(), skuTable.create(), cursorTable.create(), seedTable.create(),
+		fmt.Sprintf("pragma application_id = %d", applicationID), fmt.Sprintf("pragma user_version = %d", sqliteSchema),
 	} {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("create tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// upgrade brings tables of an earlier build up to date: schema 2 has the table of what is missing. It runs inside the first transaction.
+func (s *sqliteSession) upgrade(ctx context.Context) error {
+	if empty, err := s.inspect(ctx); err != nil || empty || s.schema >= sqliteSchema {
+		return err
+	}
+	for _, statement := range []string{seedTable.create(), fmt.Sprintf("pragma user_version = %d", sqliteSchema)} {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("upgrade tables: %w", err)
 		}
 	}
 	return nil
@@ -158,7 +178,9 @@ func (s *sqliteSession) claim(ctx context.Context) error {
 	if s.cursor = version(at); s.cursor.epoch() != s.sink.epoch {
 		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
 	}
-	return nil
+	seed, err := s.seed(ctx)
+	s.lacks = seed.lacks
+	return err
 }
 
 // other returns the id of another cluster that wrote the file, "" for none.
@@ -191,7 +213,7 @@ func (s *sqliteSession) fresh() bool { return s.isNew }
 // adopt takes the file over from another cluster. Versions of two clusters do not compare, so the rows that are there lose theirs: whatever
 // this cluster writes wins over them, and what it does not know stays as it was, with version 0.
 func (s *sqliteSession) adopt(ctx context.Context, base int64) error {
-	for _, statement := range []string{"update orders set version = 0", "update skus set version = 0"} {
+	for _, statement := range []string{"update orders set version = 0", "update skus set version = 0", "delete from seed"} {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("adopt: %w", err)
 		}

@@ -190,7 +190,7 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 		}, ErrForeignFile},
 		{"newer schema", func(t *testing.T, path string) {
 			mustClose(t, mustOpen(t, config(path, newModel(1, 1))))
-			run(t, path, fmt.Sprintf("pragma user_version = %d", schemaVersion+1), "pragma journal_mode = delete")
+			run(t, path, fmt.Sprintf("pragma user_version = %d", sqliteSchema+1), "pragma journal_mode = delete")
 		}, ErrNewerSchema},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

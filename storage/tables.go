@@ -18,14 +18,16 @@ type column struct{ name, kind string }
 const (
 	text    = "text not null"
 	integer = "integer not null"
-	maybe   = "integer" // NULL when absent
+	// NULL when absent.
+	maybe     = "integer"
+	maybeText = "text"
 )
 
 var (
 	// The columns stand in the order of orderRow. Times are integer milliseconds since 1970 UTC.
 	orderTable = table{"orders", []column{
 		{"id", text}, {"sku", text}, {"user_id", text}, {"qty", integer}, {"returned_qty", integer}, {"state", text}, {"mode", text},
-		{"idem_key", text}, {"client_ref", "text"}, {"payment_id", "text"}, {"held_at", maybe}, {"confirmed_at", maybe}, {"cancelled_at", maybe},
+		{"idem_key", text}, {"client_ref", maybeText}, {"payment_id", maybeText}, {"held_at", maybe}, {"confirmed_at", maybe}, {"cancelled_at", maybe},
 		{"expired_at", maybe}, {"returned_at", maybe}, {"expires_at", maybe}, {"version", integer},
 	}}
 	// The columns stand in the order of skuRow.
@@ -37,6 +39,9 @@ var (
 	cursorTable = table{"cursor", []column{
 		{"shard", integer}, {"log_index", integer}, {"term", integer}, {"cluster_id", text},
 	}}
+	// A row for each shard of which rows are missing that a peer has to give: those that changed last after lacks_from, up to lacks_to. The pages up to
+	// the key at are there. Only SQLite has it.
+	seedTable = table{"seed", []column{{"shard", integer}, {"lacks_from", integer}, {"lacks_to", integer}, {"at", text}}}
 )
 
 // create returns the statement that makes the table.
