@@ -156,9 +156,11 @@ func (l *Log) write(frames []byte, role uint8) ([]byte, BatchStats, error) {
 	buf := finishBatch(frames, l.nextBatch, seg.seed, role)
 	assert(seg.end+int64(len(buf)) <= seg.size, "a batch does not fit its segment")
 	stats := BatchStats{Bytes: len(buf), Frames: int(le.Uint32(buf[len(buf)-endPayloadBytes:]))}
+	whole := padded(buf, seg.end, seg.size)
+	buf = whole[:len(buf)]
 	start := time.Now()
 	l.watch.begin("write")
-	err := writeFull(seg.file, buf, seg.end)
+	err := writeFull(seg.file, whole, seg.end)
 	l.watch.end()
 	if err != nil {
 		return buf, stats, fmt.Errorf("write to segment %s at offset %d: %w", seg.name, seg.end, err)

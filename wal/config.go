@@ -90,8 +90,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Dir == "":
 		return c, fmt.Errorf("%w: no directory", ErrConfig)
-	case c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes || c.SegmentBytes%headerBytes != 0:
-		return c, fmt.Errorf("%w: segments of %d bytes: want a multiple of %d from %d to %d", ErrConfig, c.SegmentBytes, headerBytes, minSegmentBytes, maxSegmentBytes)
+	case c.SegmentBytes < minSegmentBytes || c.SegmentBytes > maxSegmentBytes || c.SegmentBytes%pageBytes != 0:
+		return c, fmt.Errorf("%w: segments of %d bytes: want a multiple of %d from %d to %d", ErrConfig, c.SegmentBytes, pageBytes, minSegmentBytes, maxSegmentBytes)
 	case c.DeadBytes < 0:
 		return c, fmt.Errorf("%w: %d dead bytes allowed: want none or more", ErrConfig, c.DeadBytes)
 	case c.HardBytes != 0 && c.HardBytes < 3*c.SegmentBytes:
@@ -107,5 +107,5 @@ func (c Config) withDefaults() (Config, error) {
 func (c Config) maxCheckpoint() int { return int(c.SegmentBytes/4) - endFrameBytes }
 
 func (c Config) maxBatch() int {
-	return int(min(maxBatchBytes, c.SegmentBytes-c.SegmentBytes/4-headerBytes-2*endFrameBytes))
+	return int(min(maxBatchBytes, c.SegmentBytes-c.SegmentBytes/4-int64(headerLength(formatVersion, c.SegmentBytes))-2*endFrameBytes))
 }

@@ -15,26 +15,33 @@ import (
 // Longer damage to the last batch alone cannot be told from a torn write by anyone; it is cut with a message.
 
 // blame returns why the bad batch was whole once, or "" when it is a torn tail, and the bit, counted from 1, that is
-// flipped if that is why. seq is the sequence it must have. buf is as before when it returns.
-func blame(buf []byte, bad *badBatch, seed uint32, seq uint64) (reason string, flipped int) {
-	if f, ok := laterFrame(buf, bad.frame, seed, seq); ok {
+// flipped if that is why. seq is the sequence it must have. The bytes are as before when it returns.
+func (m image) blame(bad *badBatch, seq uint64) (reason string, flipped int) {
+	if f, ok := m.laterFrame(bad.frame, seq); ok {
 		return fmt.Sprintf("batch %d is damaged (%s): a frame of batch %d, written later, is sound at offset %d", seq, bad.reason, f.batch, f.offset), 0
 	}
-	if bit, ok := oneFlip(buf, bad, seed, seq); ok {
+	if bit, ok := oneFlip(m.buf, bad, m.seed, seq); ok {
 		return fmt.Sprintf("batch %d is damaged (%s): it is whole when bit %d of byte %d is flipped", seq, bad.reason, bit%8, bit/8), bit + 1
 	}
 	return "", 0
 }
 
-// laterFrame looks for a sound frame of a batch after seq, at from or anywhere behind it.
-func laterFrame(buf []byte, from int, seed uint32, seq uint64) (frame, bool) {
-	most := uint64(len(buf)-from)/endFrameBytes + 1 // so many batches could follow in this segment
-	for at := from &^ (frameAlign - 1); at+frameHeaderBytes <= len(buf); at += frameAlign {
-		if batch := le.Uint64(buf[at+8:]); batch <= seq || batch-seq > most {
+// laterFrame looks for a sound frame of a batch after seq, at from or anywhere behind it. Pages that nobody has written to
+// have none: what they hold of an earlier use of the file is not even looked at.
+func (m image) laterFrame(from int, seq uint64) (frame, bool) {
+	most := uint64(len(m.buf)-from)/endFrameBytes + 1 // so many batches could follow in this segment
+	for n := from / pageBytes; n*pageBytes < len(m.buf); n++ {
+		if m.untouched(n) {
 			continue
 		}
-		if f, ok := frameAt(buf, at); ok && f.sound(buf, seed) {
-			return f, true
+		first, end := max(n*pageBytes, from&^(frameAlign-1)), min((n+1)*pageBytes, len(m.buf)-frameHeaderBytes+1)
+		for at := first; at < end; at += frameAlign {
+			if batch := le.Uint64(m.buf[at+8:]); batch <= seq || batch-seq > most {
+				continue
+			}
+			if f, ok := frameAt(m.buf, at); ok && f.sound(m.buf, m.seed) {
+				return f, true
+			}
 		}
 	}
 	return frame{}, false

@@ -85,7 +85,12 @@ func changed(fs *waltest.FS, name string, content []byte) *waltest.FS {
 
 // TestEveryTruncationIsRefused cuts each file at many places, with -allbits at every one.
 func TestEveryTruncationIsRefused(t *testing.T) {
-	fs := sample(t)
+	for name, fs := range samples(t) {
+		t.Run(name, func(t *testing.T) { everyTruncationIsRefused(t, fs) })
+	}
+}
+
+func everyTruncationIsRefused(t *testing.T, fs *waltest.FS) {
 	count := 0
 	for _, name := range segmentsOf(fs) {
 		content := fs.ReadFile(name)
@@ -109,7 +114,12 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 
 // TestSingleBitFlips flips single bits anywhere in the log: it is recovered exactly, or refused; never is anything lost.
 func TestSingleBitFlips(t *testing.T) {
-	fs := sample(t)
+	for name, fs := range samples(t) {
+		t.Run(name, func(t *testing.T) { singleBitFlips(t, fs) })
+	}
+}
+
+func singleBitFlips(t *testing.T, fs *waltest.FS) {
 	whole, err := contents(fs.Clone())
 	must(t, err)
 	exact, refused, total := 0, 0, 0
@@ -146,7 +156,12 @@ func TestSingleBitFlips(t *testing.T) {
 }
 
 func TestMissingSegments(t *testing.T) {
-	fs := sample(t)
+	for name, fs := range samples(t) {
+		t.Run(name, func(t *testing.T) { missingSegments(t, fs) })
+	}
+}
+
+func missingSegments(t *testing.T, fs *waltest.FS) {
 	names := segmentsOf(fs)
 	if len(names) < 3 {
 		t.Fatalf("the sample has only %d segments", len(names))
@@ -179,7 +194,12 @@ func TestMissingSegments(t *testing.T) {
 
 // TestDamageBeforeTheEndIsRefused destroys whole stretches that are followed by later batches.
 func TestDamageBeforeTheEndIsRefused(t *testing.T) {
-	fs := sample(t)
+	for name, fs := range samples(t) {
+		t.Run(name, func(t *testing.T) { damageBeforeTheEndIsRefused(t, fs) })
+	}
+}
+
+func damageBeforeTheEndIsRefused(t *testing.T, fs *waltest.FS) {
 	r, err := wal.Verify(fs, dir)
 	must(t, err)
 	for i, s := range r.Segments {
@@ -241,7 +261,7 @@ func TestTornTailIsCutWithItsPlace(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	newer := func(fs *waltest.FS) {
 		content := fs.ReadFile(firstSegment)
-		wal.SetVersion(content, 2)
+		wal.SetVersion(content, 3)
 		fs.WriteFile(firstSegment, content)
 	}
 	tests := []struct {

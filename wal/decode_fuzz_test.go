@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"testing"
@@ -11,7 +12,10 @@ import (
 func FuzzHeader(f *testing.F) {
 	page := make([]byte, headerBytes)
 	(&segmentHeader{version: 1, seq: 9, bytes: 16384, salt: 5}).encode(page)
-	f.Add(page, uint64(9), int64(16384))
+	f.Add(bytes.Clone(page), uint64(9), int64(16384))
+	pageSums(page[headerUsed:][:16]).fill()
+	(&segmentHeader{version: 2, seq: 9, bytes: 16384, salt: 5}).encode(page)
+	f.Add(bytes.Clone(page), uint64(9), int64(16384))
 	f.Add(page[:100], uint64(9), int64(16384))
 	f.Add([]byte("HOLDFWAL"), uint64(1), int64(8))
 	f.Fuzz(func(t *testing.T, page []byte, seq uint64, size int64) {
@@ -22,9 +26,10 @@ func FuzzHeader(f *testing.F) {
 			}
 			return
 		}
-		again := make([]byte, headerBytes)
+		again := make([]byte, h.start())
+		copy(again[headerUsed:], page[headerUsed:])
 		h.encode(again)
-		if string(again) != string(page[:headerBytes]) || h.seq != seq || h.bytes != size {
+		if string(again) != string(page[:h.start()]) || h.seq != seq || h.bytes != size {
 			t.Errorf("%+v does not encode to what it was decoded from", h)
 		}
 	})

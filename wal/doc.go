@@ -30,7 +30,7 @@
 //	errors.go               what can be refused, and the assertion
 //	config.go check.go      bounds and defaults; refusing them without opening anything
 //	fs.go fs_os.go          the file system underneath; sync_*.go and lock_*.go are its parts per system
-//	format.go               segment header and names
+//	format.go pages.go      segment header and names; pages behind the log, and what they hold of an earlier use
 //	frame.go                frames and batches: encode, decode, check
 //	entry.go record.go      payloads: entries; ranges, keys, checkpoints
 //	index.go                where the live entries of a group are; a group's state

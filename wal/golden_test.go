@@ -15,7 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden file of the present format version anew")
 
-const golden = "testdata/v1.wal"
+// golden is the golden file of the present version; those of earlier ones stand beside it.
+const golden = "testdata/v2.wal"
 
 // goldenLogs is what the golden file holds.
 func goldenLogs() (one, two []*raft.Log) {
@@ -53,11 +54,37 @@ func TestGolden(t *testing.T) {
 	if !bytes.Equal(old, now) {
 		t.Errorf("the bytes written differ from %s", golden)
 	}
-	fs = waltest.NewFS()
-	fs.WriteFile(firstSegment, old)
-	l := open(t, small(fs))
-	defer closeLog(t, l)
-	one, two := goldenLogs()
+}
+
+// TestGoldenOfEveryVersion reads a segment of each version, and goes on in it: the log then is of both versions.
+func TestGoldenOfEveryVersion(t *testing.T) {
+	for _, name := range []string{"testdata/v1.wal", "testdata/v2.wal"} {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			old, err := os.ReadFile(name)
+			must(t, err)
+			fs := waltest.NewFS()
+			fs.WriteFile(firstSegment, old)
+			l := open(t, small(fs))
+			one, two := goldenLogs()
+			wantGolden(t, l, one, two)
+			one = append(one, entries(1, 8, 60, 0, 400)...)
+			must(t, l.Group(1).StoreLogs(one[5:]))
+			wantGolden(t, l, one, two)
+			closeLog(t, l)
+			l = open(t, small(fs))
+			defer closeLog(t, l)
+			wantGolden(t, l, one, two)
+			r, err := wal.Verify(fs, dir)
+			must(t, err)
+			if len(r.Segments) < 3 || r.TornTail != nil {
+				t.Errorf("%d segments, torn tail %+v", len(r.Segments), r.TornTail)
+			}
+		})
+	}
+}
+
+func wantGolden(t *testing.T, l *wal.Log, one, two []*raft.Log) {
+	t.Helper()
 	want(t, l.Group(1), one)
 	want(t, l.Group(2), two)
 	if n, err := l.Group(1).GetUint64([]byte("CurrentTerm")); n != 7 || err != nil {

@@ -63,7 +63,7 @@ func (d *loaded) inspect(choose Filter, fn func(FrameReport) error) error {
 		if buf, err = readAll(seg, buf); err != nil {
 			return err
 		}
-		for at := headerBytes; at < d.scans[i].end; {
+		for at := int(seg.start); at < d.scans[i].end; {
 			f, ok := frameAt(buf, at)
 			if !ok {
 				return &CorruptionError{Segment: seg.name, Offset: int64(at), Reason: "the file has changed while it was read"}

@@ -106,11 +106,13 @@ func (d *loaded) read(seq uint64, mode OpenMode, buf []byte) ([]byte, error) {
 	if d.headers[at], err = decodeHeader(buf, seg.name, seq, seg.size); err != nil {
 		return buf, err
 	}
-	seg.seed = d.headers[at].seed
-	if d.headers[at].cluster != d.headers[0].cluster {
+	h := &d.headers[at]
+	seg.seed, seg.start, seg.end = h.seed, int64(h.start()), int64(h.start())
+	d.scans[at].end = h.start()
+	if h.cluster != d.headers[0].cluster {
 		return buf, fmt.Errorf("%w: segment %s does not belong to the cluster of segment %s", ErrOtherCluster, seg.name, d.segments[0].name)
 	}
-	return buf, d.take(at, buf)
+	return buf, d.take(at, h.imageOf(buf))
 }
 
 func (d *loaded) openSegment(seq uint64, mode OpenMode) (*segment, error) {
@@ -119,7 +121,7 @@ func (d *loaded) openSegment(seq uint64, mode OpenMode) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open segment %s: %w", name, err)
 	}
-	return &segment{name: name, seq: seq, file: file, end: headerBytes}, nil
+	return &segment{name: name, seq: seq, file: file, start: headerBytes, end: headerBytes}, nil
 }
 
 func readAll(seg *segment, buf []byte) ([]byte, error) {
@@ -141,23 +143,23 @@ func readAll(seg *segment, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// take scans segment at, whose bytes are buf, and decides whether it may follow the one before it.
-func (d *loaded) take(at int, buf []byte) error {
+// take scans segment at, whose content is m, and decides whether it may follow the one before it.
+func (d *loaded) take(at int, m image) error {
 	seg := d.segments[at]
 	if at > 0 && !d.scans[at-1].sealed {
-		return d.takeUnused(at, buf)
+		return d.takeUnused(at, m)
 	}
 	due := d.nextBatch
 	if at == 0 && seg.seq > 1 {
 		due = 0 // the segments before it are gone, and the count with them
 	}
-	scan, err := scanSegment(seg.name, buf, seg.seed, due, d.replay.visitor(seg))
+	scan, err := scanSegment(seg.name, m, due, d.replay.visitor(seg))
 	d.scans[at] = scan
 	if err != nil {
 		return err
 	}
 	if due == 0 && scan.batches == 0 {
-		return &CorruptionError{Segment: seg.name, Offset: headerBytes, Reason: "the oldest segment is empty"}
+		return &CorruptionError{Segment: seg.name, Offset: seg.start, Reason: "the oldest segment is empty"}
 	}
 	seg.end = int64(scan.end)
 	d.active = at
@@ -168,18 +170,18 @@ func (d *loaded) take(at int, buf []byte) error {
 }
 
 // takeUnused checks a segment that follows one which was not sealed: it cannot have been begun.
-func (d *loaded) takeUnused(at int, buf []byte) error {
-	first := firstNonzero(buf[headerBytes:])
+func (d *loaded) takeUnused(at int, m image) error {
+	first := m.firstTouched()
 	if first < 0 {
 		return nil
 	}
 	before := d.segments[d.active]
-	if f, ok := laterFrame(buf, headerBytes, d.segments[at].seed, d.nextBatch); ok {
+	if f, ok := m.laterFrame(m.start, d.nextBatch); ok {
 		return &CorruptionError{Segment: before.name, Offset: before.end,
 			Reason: fmt.Sprintf("batch %d is damaged or missing: segment %s goes on with batch %d", d.nextBatch, d.segments[at].name, f.batch)}
 	}
-	return &CorruptionError{Segment: d.segments[at].name, Offset: int64(headerBytes + first),
-		Reason: "bytes that are not zero stand in a segment that was never begun"}
+	return &CorruptionError{Segment: d.segments[at].name, Offset: int64(first),
+		Reason: "a page is not as it was when the segment was made ready, though the segment was never begun"}
 }
 
 // check looks at the log as a whole.

@@ -33,7 +33,7 @@ type SegmentEvent int
 // What is done to segment files.
 const (
 	SegmentPrepared SegmentEvent = iota // a new file was filled with zeros
-	SegmentRecycled                     // an old file was filled with zeros to be used again
+	SegmentRecycled                     // an old file was given a new header to be used again
 	SegmentRemoved                      // an old file was deleted
 )
 

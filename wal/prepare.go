@@ -9,17 +9,17 @@ import (
 // A segment is made ready in four steps, each durable before the next:
 //
 //	1  an empty file under the temporary name of the segment to come, or a dead segment renamed to it
-//	2  header and zeros over the whole length, chunk by chunk
+//	2  a new file: zeros over the whole length, chunk by chunk; a recycled one: the sums of its pages. Then the header
 //	3  the segment's own name
 //	4  the committer may begin it
 //
 // A dead segment loses its old name before a byte of it changes, so a crash finds the old segment as it was or not at
-// all; and nobody sees the new name before all is zero but the header, so nothing of the old use can stand behind the new
-// batches. What a crash leaves under the temporary name is removed by the next start.
+// all; and nobody sees the new name before the header says of every page what it holds, so nothing of the old use is ever
+// taken for something written since. What a crash leaves under the temporary name is removed by the next start.
 
-// prepareChunk is how much of a segment is filled between two fsyncs: little, so that the committer's fsync never waits
+// prepareBytes is how much of a segment is filled between two fsyncs: little, so that the committer's fsync never waits
 // behind a large one.
-const prepareChunk = 1 << 20
+const prepareBytes = 1 << 20
 
 // errAbandoned ends the preparation of a segment that nobody waits for when the log closes.
 var errAbandoned = errors.New("the log ends")
@@ -39,8 +39,9 @@ func (l *Log) prepareSegment(c chore) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create segment %s: %w", name, err)
 	}
-	seg := &segment{name: name, seq: c.seq, size: l.cfg.SegmentBytes, file: file, end: headerBytes}
-	if err := l.fillSegment(seg, path); err != nil {
+	start := int64(headerLength(formatVersion, l.cfg.SegmentBytes))
+	seg := &segment{name: name, seq: c.seq, size: l.cfg.SegmentBytes, file: file, start: start, end: start}
+	if err := l.fillSegment(seg, c.dead != nil); err != nil {
 		_ = file.Close() // the first error is the one that tells
 		return nil, fmt.Errorf("prepare segment %s: %w", name, err)
 	}
@@ -64,29 +65,55 @@ func (l *Log) retire(dead *segment, to string) (File, error) {
 	return dead.file, nil
 }
 
-func (l *Log) fillSegment(seg *segment, path string) error {
+// fillSegment gives the segment its header, a new file its zeros too, and then its name.
+func (l *Log) fillSegment(seg *segment, recycled bool) error {
 	header := segmentHeader{version: formatVersion, cluster: l.cfg.ClusterID, seq: seg.seq, bytes: seg.size, salt: l.cfg.salt()}
-	chunk := make([]byte, min(prepareChunk, seg.size))
-	header.encode(chunk)
-	seg.seed = header.seed
-	for at := int64(0); at < seg.size; at += int64(len(chunk)) {
+	page := make([]byte, seg.start)
+	sums := pageSums(page[headerUsed:][:seg.size/pageBytes*4])
+	sums.fill()
+	chunk := make([]byte, min(prepareBytes, seg.size))
+	for at := seg.start; at < seg.size; at += int64(len(chunk)) {
 		chunk = chunk[:min(int64(len(chunk)), seg.size-at)]
-		err := l.watchChores.do("preparation of a segment", func() error {
-			if err := errors.Join(writeFull(seg.file, chunk, at), l.err()); err != nil {
-				return err
-			}
-			return seg.file.Sync()
-		})
-		if err != nil {
+		if err := l.prepareChunk(seg, chunk, at, recycled); err != nil {
 			return err
 		}
-		clear(chunk[:headerUsed])
-		if l.abandoned() {
-			return errAbandoned
+		if recycled {
+			sums.add(chunk, at)
 		}
 	}
+	header.encode(page)
+	seg.seed = header.seed
+	err := l.watchChores.do("preparation of a segment", func() error {
+		if err := errors.Join(writeFull(seg.file, page, 0), l.err()); err != nil {
+			return err
+		}
+		return seg.file.Sync()
+	})
+	if err != nil {
+		return err
+	}
 	return l.watchChores.do("naming of a segment", func() error {
+		path := filepath.Join(l.cfg.Dir, seg.name)
 		return l.syncedDir(l.cfg.FS.Rename(path+tmpSuffix, path))
+	})
+}
+
+// prepareChunk reads a chunk of a recycled file, or fills one of a new file with zeros.
+func (l *Log) prepareChunk(seg *segment, chunk []byte, at int64, recycled bool) error {
+	if l.abandoned() {
+		return errAbandoned
+	}
+	return l.watchChores.do("preparation of a segment", func() error {
+		if recycled {
+			if n, err := seg.file.ReadAt(chunk, at); n < len(chunk) {
+				return noEOF(err)
+			}
+			return l.err()
+		}
+		if err := errors.Join(writeFull(seg.file, chunk, at), l.err()); err != nil {
+			return err
+		}
+		return seg.file.Sync()
 	})
 }
 

@@ -96,10 +96,10 @@ func repeat(seg *segment, scan segmentScan) error {
 	if _, bad := readBatch(buf, 0, seg.seed, scan.lastBatch); bad != nil {
 		return &CorruptionError{Segment: seg.name, Offset: int64(scan.last + bad.frame), Reason: "the last batch has changed since it was read"}
 	}
-	return writeFull(seg.file, buf, int64(scan.last))
+	return writeFull(seg.file, padded(buf, int64(scan.last), seg.size), int64(scan.last))
 }
 
-// cut overwrites a torn tail with zeros.
+// cut overwrites a torn tail with zeros. dirty is behind the last byte of its page that is not zero, so whole pages are.
 func (l *Log) cut(seg *segment, scan segmentScan) error {
 	if scan.dirty == 0 {
 		return nil
@@ -142,7 +142,7 @@ func (l *Log) adopt(d *loaded) error {
 	}
 	l.active = l.segments[len(l.segments)-1]
 	l.pass.died = l.spaceLocked().Reclaimable // who knows since when
-	if l.active.end == headerBytes {
+	if l.active.end == l.active.start {
 		return l.checkpoint()
 	}
 	l.buryLocked()

@@ -71,7 +71,7 @@ func (l *Log) partlyDead(until uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	oldest := l.segments[0]
-	if len(l.segments) < 2 || oldest.seq > until || l.victim == nil && oldest.live > (oldest.size-headerBytes-int64(l.reserved))/4*3 {
+	if len(l.segments) < 2 || oldest.seq > until || l.victim == nil && oldest.live > (oldest.size-oldest.start-int64(l.reserved))/4*3 {
 		return false
 	}
 	room := l.active.size - l.active.end

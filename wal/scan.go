@@ -10,7 +10,7 @@ type segmentScan struct {
 	last            int  // offset of the last whole batch
 	end             int  // offset after it
 	sealed          bool // the last batch is a seal
-	dirty           int  // end of the bytes of a torn tail; 0: zeros follow end
+	dirty           int  // end of the bytes of a torn tail; 0: none, the pages behind end are as they were
 	torn            []Loss
 }
 
@@ -19,31 +19,30 @@ type visitor func(role uint8, f frame) error
 
 // scanSegment reads the batches of a segment. due is the sequence the first batch must have, 0 for any.
 // The error is a *CorruptionError.
-func scanSegment(name string, buf []byte, seed uint32, due uint64, visit visitor) (segmentScan, error) {
-	s := segmentScan{end: headerBytes}
+func scanSegment(name string, m image, due uint64, visit visitor) (segmentScan, error) {
+	s := segmentScan{end: m.start}
 	corrupt := func(offset int, format string, args ...any) (segmentScan, error) {
 		return s, &CorruptionError{Segment: name, Offset: int64(offset), Reason: fmt.Sprintf(format, args...)}
 	}
-	used := headerBytes + lastNonzero(buf[headerBytes:])
-	for s.end < used {
+	for used := m.used(); s.end < used; {
 		if s.sealed {
-			return corrupt(s.end+firstNonzero(buf[s.end:]), "bytes that are not zero follow the end of the segment")
+			return corrupt(s.end, "the segment is written to behind its end")
 		}
-		b, bad := readBatch(buf, s.end, seed, due)
+		b, bad := readBatch(m.buf, s.end, m.seed, due)
 		if bad != nil {
 			if due == 0 {
 				return corrupt(bad.frame, "the first batch of the oldest segment is damaged (%s)", bad.reason)
 			}
-			if reason, flipped := blame(buf, bad, seed, due); reason != "" {
+			if reason, flipped := m.blame(bad, due); reason != "" {
 				return s, &CorruptionError{Segment: name, Offset: int64(bad.frame), Reason: reason, flipped: flipped}
 			}
-			s.tear(buf, used, seed, due)
+			s.tear(m, used, due)
 			return s, nil
 		}
 		if (b.role == roleCheckpoint) != (s.batches == 0) || b.role > roleSeal {
 			return corrupt(b.start, "batch %d has role %d, which has no place here", b.seq, b.role)
 		}
-		if err := visitBatch(buf, b, visit); err != nil {
+		if err := visitBatch(m.buf, b, visit); err != nil {
 			at := err.(*visitError)
 			return corrupt(at.offset, "batch %d: %v", b.seq, at.cause)
 		}
@@ -54,10 +53,10 @@ func scanSegment(name string, buf []byte, seed uint32, due uint64, visit visitor
 }
 
 // tear notes a torn tail: what stands from s.end to used.
-func (s *segmentScan) tear(buf []byte, used int, seed uint32, due uint64) {
+func (s *segmentScan) tear(m image, used int, due uint64) {
 	s.dirty = used
 	cut := newLosses(due, due)
-	cut.look(buf, s.end, seed)
+	cut.look(m.buf, s.end, m.seed)
 	s.torn = cut.sorted()
 }
 

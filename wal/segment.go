@@ -15,10 +15,12 @@ type segment struct {
 	size int64
 	seed uint32
 	file File
+	// start is the length of the header.
+	start int64
 
 	// end is where the next batch goes, live the length of the frames of live entries. Both belong to recovery and then
 	// to the committer.
-	// Invariant: headerBytes <= end <= size.
+	// Invariant: start <= end <= size.
 	end  int64
 	live int64
 

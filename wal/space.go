@@ -14,12 +14,12 @@ func (l *Log) spaceLocked() Space {
 	s := l.space
 	s.Segments, s.Prepared, s.UsedBytes = len(l.segments), len(l.unused), l.used
 	s.LiveBytes, s.DeadBytes, s.Reclaimable = 0, 0, 0
-	overhead := int64(headerBytes + l.reserved + 2*endFrameBytes) // a segment has these whatever lives in it
+	overhead := int64(l.reserved + 2*endFrameBytes) // a segment has these, and its header, whatever lives in it
 	for i, seg := range l.segments {
 		s.LiveBytes += seg.live
 		if i < len(l.segments)-1 {
 			s.DeadBytes += seg.size - seg.live
-			s.Reclaimable += max(0, seg.size-seg.live-overhead)
+			s.Reclaimable += max(0, seg.size-seg.start-seg.live-overhead)
 		}
 	}
 	return s

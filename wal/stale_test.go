@@ -11,7 +11,7 @@ import (
 // segmentBytes makes a segment in memory: its header, and batches of one entry each from sequence seq on.
 func segmentBytes(seq, salt, batch uint64, entries int) []byte {
 	buf := make([]byte, 64<<10)
-	h := segmentHeader{version: formatVersion, seq: seq, bytes: int64(len(buf)), salt: salt}
+	h := segmentHeader{version: 1, seq: seq, bytes: int64(len(buf)), salt: salt}
 	h.encode(buf)
 	at := headerBytes
 	put := func(frames []byte, role uint8) {
@@ -47,7 +47,7 @@ func TestStaleFramesBehindATornTail(t *testing.T) {
 			for tear := 0; tear < 440; tear += 8 {
 				newer := segmentBytes(9, 222, 1000, newEntries)
 				seed := le.Uint32(newer[headerCRC:])
-				clean, err := scanSegment("x", newer, seed, 1000, func(uint8, frame) error { return nil })
+				clean, err := scanSegment("x", image{buf: newer, seed: seed, start: headerBytes}, 1000, func(uint8, frame) error { return nil })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -60,7 +60,7 @@ func TestStaleFramesBehindATornTail(t *testing.T) {
 				copy(newer[clean.end:], torn[:tear])
 				copy(newer[clean.end+tear:], old)
 				planted++
-				scan, err := scanSegment("x", newer, seed, 1000, func(_ uint8, f frame) error {
+				scan, err := scanSegment("x", image{buf: newer, seed: seed, start: headerBytes}, 1000, func(_ uint8, f frame) error {
 					if f.kind == kindEntry && f.payload[entryFixedBytes] != 9 {
 						t.Fatalf("torn after %d bytes: a stale frame at %d was taken", tear, f.offset)
 					}

@@ -71,7 +71,7 @@ func TestBlame(t *testing.T) {
 			if bad == nil {
 				t.Fatal("the batch is whole")
 			}
-			if reason, _ := blame(buf, bad, seed, 5); (reason != "") != tt.corrupt {
+			if reason, _ := (image{buf: buf, seed: seed}).blame(bad, 5); (reason != "") != tt.corrupt {
 				t.Errorf("blamed: %q", reason)
 			}
 			if !bytes.Equal(was, buf) {
@@ -92,7 +92,17 @@ func TestStaleBytesNeverLookValid(t *testing.T) {
 
 func TestHeader(t *testing.T) {
 	page := make([]byte, headerBytes)
-	h := segmentHeader{version: 1, cluster: [16]byte{1, 2, 3}, seq: 9, bytes: 16384, salt: 5}
+	for version := uint32(1); version <= formatVersion; version++ {
+		testHeader(t, page, version)
+	}
+}
+
+func testHeader(t *testing.T, page []byte, version uint32) {
+	t.Helper()
+	h := segmentHeader{version: version, cluster: [16]byte{1, 2, 3}, seq: 9, bytes: 16384, salt: 5}
+	if version > 1 {
+		pageSums(page[headerUsed:][:16]).fill()
+	}
 	h.encode(page)
 	got, err := decodeHeader(page, "x", 9, 16384)
 	if err != nil || got != h {
@@ -285,7 +295,7 @@ func TestReplayWithoutTheOldestSegments(t *testing.T) {
 			}
 			buf = append(buf, finishBatch(frames, 41, 9, roleAppend)...)
 			r := newReplay()
-			_, err := scanSegment("x", buf, 9, 0, r.visitor(&segment{name: "x"}))
+			_, err := scanSegment("x", image{buf: buf, seed: 9, start: headerBytes}, 0, r.visitor(&segment{name: "x"}))
 			if err == nil {
 				_, err = r.finish()
 			}
