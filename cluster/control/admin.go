@@ -56,7 +56,7 @@ func (c *Control) give(ctx context.Context, leader string, o order) (done, error
 	if err != nil {
 		return done{}, fmt.Errorf("%w: %w", stock.ErrNotExecuted, err)
 	}
-	answer, err := c.call(ctx, leader, c.AddressOf(leader), cluster.Request{Kind: kindAdmin, Body: body})
+	answer, err := c.call(ctx, leader, c.AddressOf(leader), cluster.Request{Kind: cluster.KindShardAdmin, Body: body})
 	if err != nil {
 		return done{}, err
 	}
@@ -106,7 +106,10 @@ func (c *Control) carryOut(ctx context.Context, o order) (done, error) {
 		return done{}, s.Transfer(ctx, o.Node)
 	case orderSnapshot:
 		index, bytes, err := s.Snapshot(ctx)
-		return done{Index: index, Bytes: bytes}, err
+		if err != nil {
+			return done{}, fmt.Errorf("%w: %w", stock.ErrNotExecuted, err)
+		}
+		return done{Index: index, Bytes: bytes}, nil
 	}
 	return done{}, fmt.Errorf("%w: %w: order %d", stock.ErrNotExecuted, ErrMessage, o.What)
 }

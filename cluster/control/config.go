@@ -60,6 +60,8 @@ type Timing struct {
 	NodeTimeout time.Duration
 	// CommandTimeout bounds a command whose context has no deadline. Default 10 s.
 	CommandTimeout time.Duration
+	// Attempt bounds one copy of a command; then it is sent again under the same key. Default 2 s.
+	Attempt time.Duration
 	// StepTimeout bounds one step of a change. Default 10 s.
 	StepTimeout time.Duration
 	// Retry is the pause before something that failed is tried again; it doubles for steps of a change, up to 32 times. Default 250 ms.
@@ -92,6 +94,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.ExchangeTimeout, time.Second)
 	orDefault(&c.NodeTimeout, 3*time.Second)
 	orDefault(&c.CommandTimeout, 10*time.Second)
+	orDefault(&c.Attempt, 2*time.Second)
 	orDefault(&c.StepTimeout, 10*time.Second)
 	orDefault(&c.Retry, 250*time.Millisecond)
 	orDefault(&c.JoinWait, time.Second)

@@ -67,10 +67,10 @@ func New(cfg Config) (*Control, error) {
 func (c *Control) Start(g Groups) {
 	c.joined.Store(&groupsBox{g})
 	p := g.Peers()
-	p.Handle(kindStatus, handler(c.serveStatus))
-	p.Handle(kindCommand, handler(c.serveCommand))
-	p.Handle(kindTable, handler(c.serveTable))
-	p.Handle(kindAdmin, handler(c.serveAdmin))
+	p.Handle(cluster.KindStatus, handler(c.serveStatus))
+	p.Handle(cluster.KindMetaCommand, handler(c.serveCommand))
+	p.Handle(cluster.KindMetaState, handler(c.serveTable))
+	p.Handle(cluster.KindShardAdmin, handler(c.serveAdmin))
 	g.ServeJoin(c.ServeJoin)
 	c.begin(c.run)
 }
@@ -91,7 +91,7 @@ func (c *Control) Close() {
 		c.starting.Unlock()
 		c.cancel()
 		if g := c.groups(); g != nil {
-			for _, kind := range []cluster.RequestKind{kindStatus, kindCommand, kindTable, kindAdmin} {
+			for _, kind := range []cluster.RequestKind{cluster.KindStatus, cluster.KindMetaCommand, cluster.KindMetaState, cluster.KindShardAdmin} {
 				g.Peers().Handle(kind, nil)
 			}
 		}

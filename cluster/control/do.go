@@ -124,6 +124,8 @@ func (c *Control) newKey() (string, error) {
 
 // attempt sends one copy of a command to whoever leads.
 func (c *Control) attempt(ctx context.Context, cmd meta.Command, entry []byte, attempt uint16) (meta.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Attempt)
+	defer cancel()
 	node, address, _ := c.Leader(0)
 	switch {
 	case c.ctx.Err() != nil:
@@ -134,7 +136,7 @@ func (c *Control) attempt(ctx context.Context, cmd meta.Command, entry []byte, a
 	case node == c.cfg.NodeID:
 		return c.propose(ctx, cmd)
 	}
-	answer, err := c.call(ctx, node, address, cluster.Request{Kind: kindCommand, Attempt: attempt, Body: entry})
+	answer, err := c.call(ctx, node, address, cluster.Request{Kind: cluster.KindMetaCommand, Attempt: attempt, Body: entry})
 	if err != nil {
 		c.Prompt()
 		return meta.Outcome{}, err

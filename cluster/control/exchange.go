@@ -77,7 +77,7 @@ func (c *Control) exchanged(ctx context.Context, node string) error {
 		return err
 	}
 	sent := c.cfg.Now()
-	answer, err := c.call(ctx, node, c.AddressOf(node), cluster.Request{Kind: kindStatus, Body: body})
+	answer, err := c.call(ctx, node, c.AddressOf(node), cluster.Request{Kind: cluster.KindStatus, Body: body})
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (c *Control) askTable(ctx context.Context, node, address string) {
 	if err != nil {
 		return
 	}
-	answer, err := c.call(ctx, node, address, cluster.Request{Kind: kindTable, Body: body})
+	answer, err := c.call(ctx, node, address, cluster.Request{Kind: cluster.KindMetaState, Body: body})
 	var a tableAnswer
 	if err == nil {
 		err = meta.DecodeMessage(answer, &a)

@@ -85,11 +85,3 @@ type Replica struct {
 	// Down says why the replica does not serve, "" when it does.
 	Down string
 }
-
-// The kinds of requests that Control answers.
-const (
-	kindStatus  cluster.RequestKind = 2
-	kindCommand cluster.RequestKind = 3
-	kindTable   cluster.RequestKind = 4
-	kindAdmin   cluster.RequestKind = 8
-)

@@ -85,13 +85,20 @@ func (c *Control) heard(node string) (NodeStatus, bool) {
 	return p.status, true
 }
 
-// AddressOf returns a node's peer address: what it said last, else what the table says; "" when nothing is known of it.
+// AddressOf returns a node's peer address: what it said last, else what the table says; "" when nothing is known of it. It is asked
+// with every message between replicas.
 func (c *Control) AddressOf(node string) string {
 	if node == c.cfg.NodeID {
 		return c.cfg.Addresses.Peer
 	}
-	if s, ok := c.heard(node); ok && s.Reachable && s.Peer != "" {
-		return s.Peer
+	said := ""
+	c.mu.Lock()
+	if p := c.peers[node]; p != nil && p.status.Reachable {
+		said = p.status.Peer
+	}
+	c.mu.Unlock()
+	if said != "" {
+		return said
 	}
 	if n := c.Cluster().Node(node); n != nil {
 		return n.Peer

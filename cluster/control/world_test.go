@@ -65,6 +65,7 @@ type fakeNode struct {
 	given   int // entries of the meta group's log
 	opens   int
 	create  *meta.Create
+	http    string
 	table   *meta.Cluster
 }
 
@@ -130,7 +131,7 @@ func (w *world) node(id string) *fakeNode {
 	return n
 }
 
-func (n *fakeNode) addresses() meta.Addresses { return meta.Addresses{Peer: n.id + ":1"} }
+func (n *fakeNode) addresses() meta.Addresses { return meta.Addresses{Peer: n.id + ":1", HTTP: n.http} }
 
 func (n *fakeNode) now() time.Time { return time.Now().Add(n.skew) }
 
