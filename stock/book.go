@@ -154,7 +154,7 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 		b.everyone(at, c)
 		return Outcome{Code: OK}
 	case *RaiseLevel:
-		return b.raise(c)
+		return b.raise(at, c)
 	case *HashMark:
 		return Outcome{Code: OK}
 	}
@@ -177,9 +177,11 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 
 // Broadcast reports whether a command is applied by every ledger of the shard, or by every one that it Reaches.
 func Broadcast(c Command) bool {
-	switch c.(type) {
+	switch c := c.(type) {
 	case *SetSettings, *FlushMark, *FlushSpan:
 		return true
+	case *RaiseLevel:
+		return c.Level >= LevelRefusals
 	}
 	return false
 }
@@ -258,7 +260,7 @@ func (b *Book) create(at Position, c *Create) Outcome {
 		return refuseWith(InvalidValue, Detail{Field: field, Reason: reason})
 	}
 	l := newLedger(c.Spec, uint32(len(b.slots)+1), b.epoch, b.settings, b.journal)
-	l.now, l.index = at.Now, at.Index
+	l.level, l.now, l.index = b.level, at.Now, at.Index
 	l.touch()
 	b.insert(l)
 	out := Outcome{Code: OK, SKU: l.View()}

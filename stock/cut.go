@@ -12,15 +12,18 @@ type Cut struct {
 
 	head    bookHead
 	ledgers []*LedgerCut
-	// kept is the hash of the state as it was kept up with the changes.
+	// kept is the hash of the state without the ledgers that were away, as it was kept up with the changes.
 	kept uint64
 }
 
 // LedgerCut is one SKU's part of a cut.
 type LedgerCut struct {
 	head ledgerHead
-	// kept is the hash of the ledger as it was kept up with its changes, summed what it stands for in the sum over all SKUs.
-	kept, summed uint64
+	// adjusts and memory are hashes of lists as they were kept up with the changes.
+	adjusts, memory chain
+	// away: it comes from an actor of its own. Else summed is what stands for it in the sum over all SKUs.
+	away   bool
+	summed uint64
 
 	rows    pages[row]
 	users   pages[person]
@@ -76,8 +79,8 @@ func (b *Book) Cut() *Cut {
 
 // Add puts the part of a ledger that is away into the cut.
 func (c *Cut) Add(l *LedgerCut) {
+	l.away = true
 	c.ledgers = append(c.ledgers, l)
-	c.kept += l.kept
 }
 
 func (c *Cut) sort() {
@@ -101,8 +104,9 @@ func (b *Book) facts() bookHead {
 
 // Cut returns the ledger's state. The ledger copies a page of rows before it next writes to it.
 func (l *Ledger) Cut() *LedgerCut {
-	hash := l.Hash()
-	return &LedgerCut{head: l.head(), kept: hash, summed: hash, rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut()}
+	return &LedgerCut{
+		head: l.head(), adjusts: l.adjustsHash, memory: l.memory.hash, rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut(),
+	}
 }
 
 func (l *Ledger) head() ledgerHead {

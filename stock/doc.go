@@ -28,6 +28,7 @@
 //	journal.go     what changed since, for storage; moves.go counts it, for metrics
 //	window.go      admission on the leader, before the log
 //	hash.go digest.go   hashes of the state, kept up with each change, by which replicas are held against each other
+//	refused.go     refusals of what may have another copy under way
 //	hashmark.go level.go   the command that does that, and levels of the rules
 //
 // Its forms outside memory:

@@ -103,6 +103,12 @@ func (l *LedgerCut) hash() uint64 {
 	return h.hash(lists{h.Callers, uint64(len(h.Adjusts)), chainOf(h.Adjusts), uint64(len(h.Memory)), chainOf(h.Memory)})
 }
 
+// kept returns the ledger's hash as it was kept up with its changes.
+func (l *LedgerCut) kept() uint64 {
+	h := &l.head
+	return h.hash(lists{h.Callers, uint64(len(h.Adjusts)), l.adjusts, uint64(len(h.Memory)), l.memory})
+}
+
 // tables makes the hash of the rows, users and returns from scratch.
 func (l *LedgerCut) tables() (sum uint64) {
 	for i, r := range l.rows.all() {
@@ -117,24 +123,27 @@ func (l *LedgerCut) tables() (sum uint64) {
 	return sum
 }
 
-// audit adds up the hashes of a cut, made from scratch, part by part as it is written, and holds them against what was kept up.
+// audit holds the hashes of a cut, made from scratch part by part as it is written, against those that were kept up.
 type audit struct {
-	sum uint64
-	err error
+	sum, kept uint64
+	err       error
 }
 
 // ledger looks at a ledger of the cut.
 func (a *audit) ledger(l *LedgerCut) {
-	h := l.hash()
+	h, kept := l.hash(), l.kept()
 	a.sum += h
-	if (h != l.kept || h != l.summed) && a.err == nil {
+	if l.away {
+		a.kept += kept
+	}
+	if (h != kept || !l.away && kept != l.summed) && a.err == nil {
 		a.err = fmt.Errorf("%w: SKU number %d has another hash than was kept up with its changes", ErrCorrupt, l.head.Number)
 	}
 }
 
 // end looks at what is left, and tells whoever wants to know.
 func (a *audit) end(c *Cut) error {
-	if a.sum+c.own() != c.kept && a.err == nil {
+	if a.sum+c.own() != a.kept+c.kept && a.err == nil {
 		a.err = fmt.Errorf("%w: the shard has another hash than was kept up with its changes", ErrCorrupt)
 	}
 	if a.err != nil && c.OnCorrupt != nil {

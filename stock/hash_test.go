@@ -303,9 +303,9 @@ func TestLevel(t *testing.T) {
 		t.Fatalf("a shard begins at level %d", b.Level())
 	}
 	first := b.Hash()
-	for _, l := range []uint16{LevelHashMarks, 1, 0} {
+	for _, l := range []uint16{LevelRefusals, LevelHashMarks, 1, 0} {
 		apply(0, &RaiseLevel{Level: l})
-		if b.Level() != LevelHashMarks || restored(t, b).Level() != LevelHashMarks {
+		if b.Level() != LevelRefusals || restored(t, b).Level() != LevelRefusals {
 			t.Errorf("after %d the level is %d", l, b.Level())
 		}
 	}

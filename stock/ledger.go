@@ -16,6 +16,8 @@ type Ledger struct {
 	// creation is the spec the SKU was created with, to tell a repeated creation from another one.
 	creation Spec
 	settings Settings
+	// level is the shard's: what it brings counts from the same place of the log for every ledger.
+	level uint16
 
 	number    uint32
 	epoch     uint16
@@ -85,7 +87,7 @@ func (l *Ledger) Broken() bool { return l.broken }
 func (l *Ledger) Apply(at Position, c Command) Outcome {
 	l.now, l.index = at.Now, at.Index
 	l.memory.forget(at.Now)
-	out := l.apply(c)
+	out := l.once(c)
 	l.check()
 	l.tidy()
 	return out
@@ -111,6 +113,9 @@ func (l *Ledger) apply(c Command) Outcome {
 		return l.adjust(c)
 	case *SetSettings:
 		l.settings = c.Settings
+		return Outcome{Code: OK}
+	case *RaiseLevel:
+		l.level = max(l.level, c.Level)
 		return Outcome{Code: OK}
 	case *FlushMark:
 		return l.evict(c.Index)

@@ -9,8 +9,11 @@ const (
 	firstLevel = 1
 	// LevelHashMarks is the level from which replicas compare hashes of their states (rule R24).
 	LevelHashMarks = 2
+	// LevelRefusals is the level from which the refusals of confirms, returns and adjustments that may have another copy under way are
+	// remembered, as those of orders always were (rule R4).
+	LevelRefusals = 3
 	// Level is the highest level that this binary knows.
-	Level = LevelHashMarks
+	Level = LevelRefusals
 )
 
 // RaiseLevel takes the shard to a level; one that it is past already changes nothing. A binary that does not know the level does not decode the
@@ -36,7 +39,10 @@ func known(c Command) error {
 // Level returns the level of the rules that the shard follows.
 func (b *Book) Level() uint16 { return b.level }
 
-func (b *Book) raise(c *RaiseLevel) Outcome {
+func (b *Book) raise(at Position, c *RaiseLevel) Outcome {
 	b.level = max(b.level, c.Level)
+	if Broadcast(c) {
+		b.everyone(at, c)
+	}
 	return Outcome{Code: OK}
 }

@@ -28,6 +28,7 @@ const (
 	spaceRefusals uint8 = iota + 1
 	spaceAdmin
 	spacePayments
+	spaceCopies
 )
 
 type remembered struct {

@@ -124,7 +124,7 @@ func (b *Book) readLedgers(f *frameReader, n uint64) error {
 		case !b.Owns(l.partition) || l.settings != b.settings || l.now > b.now || l.index > b.index:
 			return fmt.Errorf("%w: SKU number %d does not belong to this state of the shard", ErrMalformed, l.number)
 		}
-		l.journal = b.journal
+		l.level, l.journal = b.level, b.journal
 		s := &slot{name: l.spec.SKU, number: l.number, ledger: l}
 		b.slots[l.number-1], b.byName[s.name] = s, s
 		b.change(s)

@@ -203,6 +203,9 @@ func (w *Window) admitOther(l *Ledger, clock Time, f *Flight, c Command) (Action
 	if m := c.Head(); m != nil && m.Deadline != 0 && clock >= m.Deadline {
 		return Answer, refuse(DeadlineExceeded)
 	}
+	if l.mayRemember(c) && w.memoryFull(l, clock) {
+		return Answer, tooManyRemembered()
+	}
 	switch c := c.(type) {
 	case *Confirm:
 		if r := l.order(c.Order); r.state == StateOpen {

@@ -10,6 +10,7 @@ import (
 // Oracle is the state of one shard. The zero value is not usable; see NewOracle.
 type Oracle struct {
 	epoch    uint16
+	level    uint16
 	owned    [stock.Partitions]bool
 	settings stock.Settings
 	// skus are in order of their numbers: number n is at n-1.
@@ -22,6 +23,12 @@ type Oracle struct {
 type scope struct{ caller, key string }
 
 func scopeOf(m *stock.Meta) scope { return scope{m.Caller, m.Key} }
+
+// copyOf is what copies of one command have alike.
+type copyOf struct {
+	kind stock.Kind
+	scope
+}
 
 // memory is an outcome that is given again until a deadline; with a zero deadline it is not bound by time.
 type memory struct {
@@ -73,6 +80,8 @@ func (o *Oracle) Apply(at stock.Position, c stock.Command) (stock.Outcome, bool)
 		o.mark(at, c.Index, within)
 	case *stock.Expire:
 		o.expire(at, c)
+	case *stock.RaiseLevel:
+		o.level = max(o.level, c.Level)
 	case *stock.SetSettings:
 		return o.setSettings(at, c), true
 	case *stock.Place:
@@ -80,21 +89,47 @@ func (o *Oracle) Apply(at stock.Position, c stock.Command) (stock.Outcome, bool)
 	case *stock.Fence:
 		return o.fence(at, c), true
 	case *stock.Confirm:
-		return o.confirm(at, c), true
+		s, _, _ := o.findOrder(c.Order)
+		return o.copies(s, at, c, func() stock.Outcome { return o.confirm(at, c) }), true
 	case *stock.Cancel:
 		return o.cancel(at, c), true
 	case *stock.Return:
-		return o.giveBack(at, c), true
+		s, _, _ := o.findOrder(c.Order)
+		return o.copies(s, at, c, func() stock.Outcome { return o.giveBack(at, c) }), true
 	case *stock.Create:
 		return o.create(at, c), true
 	case *stock.Update:
 		return o.update(at, c), true
 	case *stock.Adjust:
-		return o.adjust(at, c), true
+		s, _ := o.find(c.SKU)
+		return o.copies(s, at, c, func() stock.Outcome { return o.adjust(at, c) }), true
 	case *stock.Freeze:
 		return o.freeze(at, c), true
 	}
 	return stock.Outcome{}, false
+}
+
+// copies decides a command unless a copy of it was refused while another one was under way: that refusal is given again until its deadline.
+func (o *Oracle) copies(s *sku, at stock.Position, c stock.Command, run func() stock.Outcome) stock.Outcome {
+	if s == nil || o.level < stock.LevelRefusals {
+		return run()
+	}
+	m := c.Head()
+	key := copyOf{c.Kind(), scopeOf(m)}
+	if seen, ok := s.copies[key]; ok && seen.holds(at.Now) {
+		if m.Retry && m.Deadline > seen.until {
+			s.copies[key] = remember(seen.outcome, m.Deadline)
+		}
+		return seen.again()
+	}
+	out := run()
+	if m.Retry && m.Deadline != 0 && !out.Code.Executed() && out.Code != stock.DeadlineExceeded {
+		if s.copies == nil {
+			s.copies = map[copyOf]memory{}
+		}
+		s.copies[key] = remember(out, m.Deadline)
+	}
+	return out
 }
 
 func (o *Oracle) init(c *stock.Init) {

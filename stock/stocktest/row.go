@@ -20,7 +20,9 @@ type sku struct {
 	gone map[string]int64
 	// refused remembers refusals of Place, done outcomes of administrative commands.
 	refused, done map[scope]memory
-	adjusted      []adjustment
+	// copies remembers refusals of confirms, returns and adjustments that may have another copy under way.
+	copies   map[copyOf]memory
+	adjusted []adjustment
 }
 
 // row is an order, or a fence: a key that is taken by none.
@@ -50,6 +52,7 @@ func (s *sku) clone() *sku {
 	clone.gone = maps.Clone(s.gone)
 	clone.refused = maps.Clone(s.refused)
 	clone.done = maps.Clone(s.done)
+	clone.copies = maps.Clone(s.copies)
 	clone.adjusted = slices.Clone(s.adjusted)
 	clone.rows = slices.Clone(s.rows)
 	for i, r := range clone.rows {
