@@ -32,9 +32,11 @@ type Control struct {
 	closed   bool
 	wg       sync.WaitGroup
 
-	mu sync.Mutex // guards what follows; taken after no other lock
-	// fetched is the newest table that was learned otherwise than from the log.
-	fetched *meta.Cluster
+	// fetched is the newest table that was learned otherwise than from the log, nil for none; known what is read with every order and message.
+	fetched atomic.Pointer[meta.Cluster]
+	known   atomic.Pointer[routes]
+
+	mu      sync.Mutex // guards what follows; no other lock is taken under it
 	peers   map[string]*peer
 	changed chan struct{}
 	// activeUntil is until when statuses are exchanged often.
@@ -54,6 +56,7 @@ func New(cfg Config) (*Control, error) {
 		cfg: cfg, metrics: newMetrics(), clock: &clock{wall: cfg.Now}, waiting: newWaiting(cfg.MaxCommands), prompt: make(chan struct{}, 1),
 		peers: make(map[string]*peer), changed: make(chan struct{}),
 	}
+	c.known.Store(&routes{})
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.driver, c.here = newDriver(c), newHere(c)
 	if err := c.metrics.register(cfg.Registerer); err != nil {
@@ -130,6 +133,7 @@ func (c *Control) Changed() <-chan struct{} {
 // moved tells those who wait for a change.
 func (c *Control) moved() {
 	c.mu.Lock()
+	c.rerouteLocked()
 	close(c.changed)
 	c.changed = make(chan struct{})
 	c.mu.Unlock()

@@ -131,7 +131,7 @@ func (c *Control) took(r *report, try *clockTry) {
 	}
 	c.mu.Lock()
 	p := c.peerLocked(r.Node)
-	news := !p.status.Reachable || differs(p.status.Replicas, r.Replicas)
+	news := !p.status.Reachable || p.status.Addresses != r.Addresses || differs(p.status.Replicas, r.Replicas)
 	if p.status.Heard.IsZero() || !p.status.Reachable {
 		c.activeUntil = now.Add(activeFor)
 	}
@@ -235,14 +235,15 @@ func (c *Control) learn(table *meta.Cluster) {
 	if table == nil || table.ID != c.cfg.ClusterID {
 		return
 	}
-	c.mu.Lock()
-	news := c.fetched == nil || table.Version > c.fetched.Version
-	if news {
-		c.fetched = table
-	}
-	c.mu.Unlock()
-	if news {
-		c.moved()
+	for {
+		was := c.fetched.Load()
+		if was != nil && table.Version <= was.Version {
+			return
+		}
+		if c.fetched.CompareAndSwap(was, table) {
+			c.moved()
+			return
+		}
 	}
 }
 

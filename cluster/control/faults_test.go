@@ -12,7 +12,7 @@ import (
 	"holdfast/stock"
 )
 
-var seeds = flag.Int("seeds", 6, "how many seeded runs of each fault test")
+var seeds = flag.Int("seeds", 3, "how many seeded runs of each fault test")
 
 // Questions, answers and verdicts are lost, nodes die and come back, nodes join during a change and one is removed: all of it comes to its end.
 // What the groups themselves check goes on being checked (see world_test.go): majorities, raft ids, replicas that vote, catching up.

@@ -25,9 +25,7 @@ func (c *Control) Cluster() *meta.Cluster {
 	if m := c.machine.Load(); m != nil {
 		own = m.shown.Load()
 	}
-	c.mu.Lock()
-	fetched := c.fetched
-	c.mu.Unlock()
+	fetched := c.fetched.Load()
 	switch {
 	case own == nil && fetched == nil:
 		return &meta.Cluster{}
@@ -85,50 +83,57 @@ func (c *Control) heard(node string) (NodeStatus, bool) {
 	return p.status, true
 }
 
-// AddressOf returns a node's peer address: what it said last, else what the table says; "" when nothing is known of it. It is asked
-// with every message between replicas.
-func (c *Control) AddressOf(node string) string {
-	if node == c.cfg.NodeID {
-		return c.cfg.Addresses.Peer
-	}
-	said := ""
-	c.mu.Lock()
-	if p := c.peers[node]; p != nil && p.status.Reachable {
-		said = p.status.Peer
-	}
-	c.mu.Unlock()
-	if said != "" {
-		return said
-	}
-	if n := c.Cluster().Node(node); n != nil {
-		return n.Peer
-	}
-	return ""
+// routes is what is read with every order and every message between replicas.
+type routes struct {
+	// leads is what the other nodes that answer say of who leads: of each shard the highest term's.
+	leads map[uint32]lead
+	// addresses are the nodes' peer addresses: what they said last, else what the table says.
+	addresses map[string]string
 }
+
+// rerouteLocked makes routes of what is known; c.mu is held.
+func (c *Control) rerouteLocked() {
+	table := c.Cluster()
+	r := &routes{leads: make(map[uint32]lead), addresses: make(map[string]string)}
+	for i := range table.Nodes {
+		r.addresses[table.Nodes[i].ID] = table.Nodes[i].Peer
+	}
+	for id, p := range c.peers {
+		if !p.status.Reachable {
+			continue
+		}
+		if p.status.Peer != "" {
+			r.addresses[id] = p.status.Peer
+		}
+		for i := range p.status.Replicas {
+			if s := &p.status.Replicas[i]; s.Leader != "" && s.Term > r.leads[s.Shard].term {
+				r.leads[s.Shard] = lead{node: s.Leader, term: s.Term}
+			}
+		}
+	}
+	r.addresses[c.cfg.NodeID] = c.cfg.Addresses.Peer
+	c.known.Store(r)
+}
+
+// AddressOf returns a node's peer address: what it said last, else what the table says; "" when nothing is known of it. It takes no lock: it is
+// asked with every message between replicas.
+func (c *Control) AddressOf(node string) string { return c.known.Load().addresses[node] }
 
 // Leader returns the node that leads a shard, 0 for the meta group, its peer address and the term: of all that replicas say, the highest term's.
 // "" while nobody knows any.
 func (c *Control) Leader(shard uint32) (node, address string, term uint64) {
 	if g := c.groups(); g != nil {
 		if s := g.Shard(shard); s != nil {
-			term, node = s.Term(), s.Leader()
-			if node == "" {
-				term = 0
+			if node = s.Leader(); node != "" {
+				term = s.Term()
 			}
 		}
 	}
-	c.mu.Lock()
-	for _, p := range c.peers {
-		r := p.status.Replica(shard)
-		if r != nil && p.status.Reachable && r.Leader != "" && r.Term > term {
-			node, term = r.Leader, r.Term
-		}
+	known := c.known.Load()
+	if said := known.leads[shard]; said.term > term {
+		node, term = said.node, said.term
 	}
-	c.mu.Unlock()
-	if node == "" {
-		return "", "", 0
-	}
-	return node, c.AddressOf(node), term
+	return node, known.addresses[node], term
 }
 
 // fade notes which nodes do not answer any more, and forgets those that left.
