@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"holdfast/api/apitest"
 	"holdfast/api/client"
 	"holdfast/cmd/holdfast/child"
 	"holdfast/wal"
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "makelog": makeLog, "goldenlog": goldenLog, "flip": flip, "tear": tear, "deafserver": deafServer, "shutport": shutPort, "node": runNode, "orderid": orderID, "isjson": isJSON,
+			"fakecluster": fakeCluster, "wasasked": wasAsked, "nothingin": nothingIn,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[runningKey{}] = &running{}
@@ -170,8 +172,11 @@ func orderID(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("ORDER", o.ID)
 }
 
-// running is the node of a script.
-type running struct{ node *child.Node }
+// running is the node of a script, and its cluster in memory.
+type running struct {
+	node    *child.Node
+	cluster *apitest.Cluster
+}
 
 type runningKey struct{}
 

@@ -1,102 +1,163 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"holdfast/cluster"
-	"holdfast/cluster/peercert"
+	"holdfast/api/client"
+	"holdfast/api/topology"
 )
+
+// clusterTimeout is how long a call on the cluster may take: the longest that a server waits for.
+const clusterTimeout = time.Minute
 
 func (a *app) clusterCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cluster", Short: "Prepare nodes for each other", Example: "  holdfast cluster certs certs --node n1 --node n2 --node n3",
+		Use: "cluster", Short: "See and change a cluster, and back it up", Example: "  holdfast cluster status",
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
+	r := &remote{credentials: credentials{env: a.Env}}
+	for _, below := range []*cobra.Command{
+		a.clusterStatusCommand(r), a.clusterNodesCommand(r), a.clusterShardsCommand(r), a.clusterCheckCommand(r), a.clusterAddCommand(r),
+		a.clusterRemoveCommand(r), a.clusterBalanceCommand(r), a.clusterRebuildCommand(r), a.clusterAbortCommand(r), a.clusterTransferCommand(r),
+		a.clusterSnapshotCommand(r), a.clusterSetCommand(r), a.clusterBackupCommand(r),
+	} {
+		r.admin(below)
+		below.PersistentFlags().Lookup("timeout").DefValue = clusterTimeout.String()
+		cmd.AddCommand(below)
+	}
+	r.timeout = clusterTimeout
 	cmd.AddCommand(a.certsCommand())
 	return cmd
 }
 
-func (a *app) certsCommand() *cobra.Command {
-	var nodes []string
-	var days int
-	cmd := &cobra.Command{
-		Use: "certs DIR", Short: "Make certificates by which nodes know each other", Args: exactly("DIR"),
-		Example: `  holdfast cluster certs certs --node n1 --node n2 --node n3
-  holdfast cluster certs certs --node n4 --days 90`,
-		Long: "Make a development authority in DIR, unless one is there, and a certificate and a key for each node, signed by it. Files have mode 0600\n" +
-			"and are never replaced: to renew a certificate, move its two files away first. A node needs its own two files and ca.crt. Whoever has\n" +
-			"ca.key can make a certificate for any node: keep it off the nodes. Nothing here is special: any authority can sign a certificate with\n" +
-			"the URI holdfast://node/ID among its subject alternative names, for use by servers and clients.",
-		RunE: func(_ *cobra.Command, args []string) error { return a.makeCerts(args[0], nodes, days) },
-	}
+// planned is what a command was told that makes a plan.
+type planned struct {
+	dryRun, noWait bool
+}
+
+func (p *planned) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringSliceVar(&nodes, "node", nil, "id of a node, as in --node-id; may be given several times (needed)")
-	f.IntVar(&days, "days", 365, "how long the certificates last")
+	f.BoolVar(&p.dryRun, "dry-run", false, "print the plan and change nothing")
+	f.BoolVar(&p.noWait, "no-wait", false, "return when the change has begun, and not when it has ended")
+}
+
+func (a *app) clusterAddCommand(r *remote) *cobra.Command {
+	p, n := &planned{}, topology.NewNode{}
+	cmd := &cobra.Command{
+		Use: "add NODE", Short: "Add a node and give it its replicas", Args: exactly("NODE"),
+		Example: `  holdfast cluster add n4 --peer 10.0.0.4:8082 --dry-run
+  holdfast cluster add n4 --peer 10.0.0.4:8082`,
+		Long: "Add a node and move replicas to it, and wait until they have. A node that is started with --join adds itself, and needs no such command.\n" +
+			"Progress is on standard error; Ctrl-C ends the waiting, not the change.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if n.Peer == "" {
+				return usagef("--peer is missing")
+			}
+			n.ID = args[0]
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) { return c.AddNode(ctx, n, p.dryRun) })
+		},
+	}
+	p.flags(cmd)
+	cmd.Flags().StringVar(&n.Peer, "peer", "", "where other nodes reach it, host:port (needed)")
 	return cmd
 }
 
-// madeCerts is the result of cluster certs.
-type madeCerts struct {
-	CA           string      `json:"ca"`
-	CAKey        string      `json:"ca_key"`
-	NewAuthority bool        `json:"new_authority"`
-	Nodes        []madeNodes `json:"nodes"`
+func (a *app) clusterRemoveCommand(r *remote) *cobra.Command {
+	p := &planned{}
+	cmd := &cobra.Command{
+		Use: "remove NODE", Short: "Move a node's replicas elsewhere and forget it", Args: exactly("NODE"),
+		Example: `  holdfast cluster remove n2 --dry-run
+  holdfast cluster remove n2`,
+		Long: "Move a node's replicas elsewhere, forget it, and wait until that is done. It works for a node that is dead. The id is not used again: a new node\n" +
+			"in its place needs another. Progress is on standard error; Ctrl-C ends the waiting, not the change.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) {
+				return c.RemoveNode(ctx, args[0], p.dryRun)
+			})
+		},
+	}
+	p.flags(cmd)
+	return cmd
 }
 
-type madeNodes struct {
-	Node     string    `json:"node"`
-	Cert     string    `json:"cert"`
-	Key      string    `json:"key"`
-	NotAfter time.Time `json:"not_after"`
-	Flags    []string  `json:"flags"`
+func (a *app) clusterBalanceCommand(r *remote) *cobra.Command {
+	p := &planned{}
+	cmd := &cobra.Command{
+		Use: "balance", Short: "Even out replicas and leaderships", Args: exactly(),
+		Example: `  holdfast cluster balance --dry-run
+  holdfast cluster balance`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) { return c.Balance(ctx, p.dryRun) })
+		},
+	}
+	p.flags(cmd)
+	return cmd
 }
 
-func (a *app) makeCerts(dir string, nodes []string, days int) error {
-	if len(nodes) == 0 {
-		return usagef("--node is missing")
+func (a *app) clusterRebuildCommand(r *remote) *cobra.Command {
+	p, on := &planned{}, ""
+	cmd := &cobra.Command{
+		Use: "rebuild SHARD", Short: "Build a replica anew from the others", Args: exactly("SHARD"),
+		Example: "  holdfast cluster rebuild 2 --node n3",
+		Long:    "Replace a shard's replica on a node by a new one, which the others fill: for one that differs from them, or cannot start.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			shard, err := shardOf(args[0])
+			if err != nil {
+				return err
+			}
+			if on == "" {
+				return usagef("--node is missing")
+			}
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) {
+				return c.Rebuild(ctx, shard, on, p.dryRun)
+			})
+		},
 	}
-	for _, node := range nodes {
-		if err := cluster.CheckNodeID(node); err != nil {
-			return usagef("--node %q: %w", node, err)
-		}
+	p.flags(cmd)
+	cmd.Flags().StringVar(&on, "node", "", "the node whose replica it is (needed)")
+	return cmd
+}
+
+func (a *app) clusterAbortCommand(r *remote) *cobra.Command {
+	return &cobra.Command{
+		Use: "abort CHANGE", Short: "Stop a change where it is", Args: exactly("CHANGE"), Example: "  holdfast cluster abort c7",
+		Long: "Stop a change where it is: what was moved stays moved, what was about to move stays where it is. Its id is what 'holdfast cluster status' shows.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.call(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+				change, err := c.AbortChange(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return a.print(change, changeTable(change))
+			})
+		},
 	}
-	if days < 1 || days > peercert.MaxDays {
-		return usagef("--days must be 1 to %d", peercert.MaxDays)
-	}
-	made, err := peercert.Make(peercert.Request{Dir: dir, Nodes: nodes, Days: days})
-	if errors.Is(err, peercert.ErrExists) {
-		return fmt.Errorf("nothing was written: %w", err)
-	}
+}
+
+// shardOf reads the number of a shard.
+func shardOf(text string) (uint32, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return err
+		return 0, usagef("%q is not the number of a shard", text)
 	}
-	result := madeCerts{CA: made.CA, CAKey: made.CAKey, NewAuthority: made.NewAuthority}
-	t := table{head: []string{"NODE", "UNTIL", "START WITH"}}
-	for _, n := range made.Nodes {
-		flags := []string{"--node-id", n.Node, "--peer-cert", n.Cert, "--peer-key", n.Key, "--peer-ca", made.CA}
-		result.Nodes = append(result.Nodes, madeNodes{Node: n.Node, Cert: n.Cert, Key: n.Key, NotAfter: n.NotAfter.UTC(), Flags: flags})
-		t.rows = append(t.rows, []string{n.Node, n.NotAfter.UTC().Format(time.DateOnly), quoted(flags)})
-	}
-	authority := "The authority was there already"
-	if made.NewAuthority {
-		authority = "A new authority"
-	}
-	a.note("%s: %s; its key %s signs for any node: keep it off the nodes.", authority, made.CA, made.CAKey)
-	return a.print(result, t)
+	return uint32(n), nil
 }
 
-// quoted joins arguments so that a shell takes them apart again.
-func quoted(args []string) string {
-	text := ""
-	for i, arg := range args {
-		if i > 0 {
-			text += " "
-		}
-		text += shellWord(arg)
+// changeTable shows a change in a line.
+func changeTable(c topology.Change) table {
+	what := c.Node
+	if c.Shard != 0 {
+		what = fmt.Sprintf("shard %d on %s", c.Shard, c.Node)
 	}
-	return text
+	took := "-"
+	if !c.EndedAt.IsZero() {
+		took = c.EndedAt.Sub(c.BeganAt.Time).Round(time.Millisecond).String()
+	}
+	return table{head: []string{"CHANGE", "KIND", "OF", "STATE", "STEPS", "TOOK", "REASON"}, rows: [][]string{{c.ID, c.Kind, orDash(what), c.State,
+		fmt.Sprintf("%d of %d", c.StepsDone, c.StepsTotal), took, orDash(c.Reason)}}}
 }

@@ -1,106 +1,164 @@
 package cli
 
 import (
-	"crypto/tls"
-	"encoding/json"
-	"io"
-	"net"
-	"os"
-	"path/filepath"
-	"slices"
+	"bytes"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
-	"holdfast/cluster/peercert"
+	"holdfast/api/apitest"
+	"holdfast/api/topology"
 )
 
-// Two nodes meet with what the command made, the second added later; and a node takes the flags it names.
-func TestClusterCerts(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "my certs")
-	made := func(node string) madeNodes {
-		t.Helper()
-		code, out, errs := run(nil, "cluster", "certs", dir, "--node", node, "-o", "json")
-		var result madeCerts
-		if err := json.Unmarshal([]byte(out), &result); code != ExitOK || err != nil || len(result.Nodes) != 1 || !strings.Contains(errs, "ca.key") {
-			t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
-		}
-		if result.NewAuthority != (node == "n1") || result.Nodes[0].Node != node {
-			t.Errorf("%+v", result)
-		}
-		return result.Nodes[0]
-	}
-	first, second := made("n1"), made("n2")
-	load := func(n madeNodes) *peercert.Identity {
-		t.Helper()
-		id, err := peercert.Load(n.Node, n.Cert, n.Key, filepath.Join(dir, "ca.crt"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return id
-	}
-	here, there := net.Pipe()
-	served := make(chan error, 1)
-	go func() {
-		server := tls.Server(there, load(first).ServerConfig())
-		_, err := server.Write([]byte("x"))
-		served <- err
-	}()
-	client := tls.Client(here, load(second).ClientConfig("n1"))
-	if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
-		t.Errorf("n2 meets n1: %v", err)
-	}
-	if err := <-served; err != nil {
-		t.Errorf("n1 meets n2: %v", err)
-	}
-	_, _ = here.Close(), there.Close()
+var midnight = time.Date(2026, 11, 11, 0, 0, 0, 0, time.UTC)
 
-	args := append([]string{"config", "check", "--peer", "0.0.0.0:0"}, first.Flags...)
-	if code, out, errs := run(nil, args...); code != ExitOK {
-		t.Errorf("%q: exit code %d: %s%s", args, code, out, errs)
+// Each thing that a check looks at fails when it is not as it should be, alone, and passes otherwise.
+func TestCheckFinds(t *testing.T) {
+	within := tolerance{flushLag: time.Minute, clockSkew: 500 * time.Millisecond, now: midnight.Add(time.Hour)}
+	ms := func(n int64) *int64 { return &n }
+	running := func(c topology.Change) func(o *topology.Overview, shards []topology.Shard) {
+		return func(o *topology.Overview, _ []topology.Shard) {
+			c.ID, c.Kind, c.Node, c.State = "c7", topology.KindRemove, "n3", topology.Running
+			o.Changes = append(o.Changes, c)
+		}
 	}
-	args[slices.Index(args, "n1")] = "n2"
-	if code, _, errs := run(nil, args...); code != ExitUsage || !strings.Contains(errs, "this node is n2, the certificate is one of node n1") {
-		t.Errorf("%q: exit code %d: %s", args, code, errs)
-	}
-	code, out, errs := run(nil, "cluster", "certs", dir, "--node", "n3", "--node", "n1")
-	if code != ExitFailed || out != "" || !strings.Contains(errs, "nothing was written") {
-		t.Errorf("a node that is there: exit code %d: %s%s", code, out, errs)
-	}
-	code, out, _ = run(nil, "cluster", "certs", dir, "--node", "n3,n4", "--days", "2")
-	if code != ExitOK || strings.Count(out, "\n") != 3 || !strings.Contains(out, "--peer-ca '"+dir+"/ca.crt'") {
-		t.Errorf("a table: exit code %d: %s", code, out)
-	}
-}
-
-func TestClusterCertsRefuses(t *testing.T) {
-	dir := t.TempDir()
-	for _, row := range []struct {
-		args []string
-		want string
+	for name, row := range map[string]struct {
+		change func(o *topology.Overview, shards []topology.Shard)
+		fails  string // the checks that fail, with commas
+		says   string
 	}{
-		{nil, "DIR is missing"}, {[]string{dir}, "--node is missing"}, {[]string{dir, "--node", "a b"}, "without space"},
-		{[]string{dir, "--node", ""}, "--node"}, {[]string{dir, "--node", "n1", "--days", "0"}, "--days must be 1 to"},
+		"all is well": {func(*topology.Overview, []topology.Shard) {}, "", ""},
+		"a dead node": {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[1].State = topology.Unreachable },
+			"nodes answer,shards have a leader", "n2 does not answer: start it, or remove it"},
+		"no node":         {func(o *topology.Overview, _ []topology.Shard) { o.Nodes = nil }, "nodes answer,shards have a leader", "there is none"},
+		"another version": {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[2].Version = "1.3.0" }, "versions are equal", "n3 runs 1.3.0, and not 1.2.3"},
+		"a fast clock":    {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[0].ClockOffsetMS = ms(600) }, "clocks agree", "601ms apart, more than 500ms"},
+		"two clocks": {func(o *topology.Overview, _ []topology.Shard) {
+			o.Nodes[1].ClockOffsetMS, o.Nodes[2].ClockOffsetMS = ms(-300), ms(300)
+		}, "clocks agree", "600ms"},
+		"no clock":         {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[0].ClockOffsetMS = nil }, "clocks agree", "n1 was not measured"},
+		"meta leaderless":  {func(o *topology.Overview, _ []topology.Shard) { o.Meta.Leader = "" }, "meta group", "it has no leader"},
+		"meta of two":      {func(o *topology.Overview, _ []topology.Shard) { o.Meta.Voters = o.Meta.Voters[:2] }, "meta group", "2 voters, not 3"},
+		"no leader":        {func(_ *topology.Overview, s []topology.Shard) { s[0].Leader = "" }, "shards have a leader", "shard 1 has none"},
+		"a stranger leads": {func(_ *topology.Overview, s []topology.Shard) { s[0].Leader = "n9" }, "shards have a leader", "n9, which leads shard 1"},
+		"a learner":        {func(_ *topology.Overview, s []topology.Shard) { s[2].Replicas[0].Role = topology.Learner }, "shards have their voters", "shard 3 has 2, not 3"},
+		"a replica less":   {func(_ *topology.Overview, s []topology.Shard) { s[2].Replicas = s[2].Replicas[:2] }, "shards have their voters", "shard 3 has 2"},
+		"down":             {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].Down = "it differs" }, "replicas serve", "shard 2 on n3: it differs"},
+		"different":        {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].StateHash = "00" }, "replicas are identical", "shard 2 at index 100"},
+		"behind": {func(_ *topology.Overview, s []topology.Shard) {
+			s[1].Replicas[2].StateHash, s[1].Replicas[2].HashIndex = "00", 90
+		}, "", ""},
+		"not yet hashed": {func(_ *topology.Overview, s []topology.Shard) {
+			s[1].Replicas[2].StateHash, s[1].Replicas[2].HashIndex, s[1].Replicas[1].HashIndex = "00", 0, 0
+		}, "", ""},
+		"uneven": {func(_ *topology.Overview, s []topology.Shard) {
+			s[0].Replicas[0].Node, s[1].Replicas[0].Node = "n2", "n2"
+		}, "replicas are even", "n1 has 2 and n2 has 6: holdfast cluster balance"},
+		"one leads all": {func(_ *topology.Overview, s []topology.Shard) {
+			for i := range s {
+				s[i].Leader = "n1"
+			}
+		}, "leaderships are even", "n2 has 0 and n1 has 4"},
+		"storage behind": {func(_ *topology.Overview, s []topology.Shard) {
+			s[3].Flush[0].LagMS, s[3].Flush[0].LagOrders = 61_000, 7
+		}, "storage keeps up",
+			"shard 4 on n1: 7 orders, 1m1s"},
+		"a change":        {running(topology.Change{BeganAt: topology.Moment{Time: midnight.Add(45 * time.Minute)}}), "", ""},
+		"a change of old": {running(topology.Change{BeganAt: topology.Moment{Time: midnight}}), "no change is stuck", "c7 runs for 1h0m0s"},
+		"a step that failed": {running(topology.Change{BeganAt: topology.Moment{Time: midnight.Add(59 * time.Minute)},
+			Steps: []topology.Step{{Step: "shard 1: promote", State: topology.StepFailed, Reason: "no answer"}}}), "no change is stuck", "shard 1: promote: no answer"},
 	} {
-		code, out, errs := run(nil, append([]string{"cluster", "certs"}, row.args...)...)
-		if code != ExitUsage || out != "" || !strings.Contains(errs, row.want) {
-			t.Errorf("%q: exit code %d: %s%s", row.args, code, out, errs)
+		o, shards := lookedAt(t, row.change)
+		fails, said := failing(t, checkCluster(o, shards, within))
+		if fails != row.fails || !strings.Contains(said, row.says) {
+			t.Errorf("%s: %q fails: %s", name, fails, said)
 		}
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("%v, %v", left, err)
-	}
-	if code, _, errs := run(nil, "cluster", "balance"); code != ExitUsage || !strings.Contains(errs, `no command "balance"`) {
-		t.Errorf("a command that is not there: %d %s", code, errs)
 	}
 }
 
-// Half a configuration of the peer port ends with exit code 2 and says what belongs together.
-func TestHalfAPeerConfiguration(t *testing.T) {
-	for _, args := range [][]string{
-		{"--peer-cert", "x"}, {"--peer-key", "x"}, {"--peer-ca", "x"}, {"--peer-cert", "x", "--peer-key", "x"}, {"--peer-key", "x", "--peer-ca", "x"},
+// failing returns which checks fail, and what they say. One that passes says something, too.
+func failing(t *testing.T, found []finding) (fails, said string) {
+	t.Helper()
+	for _, f := range found {
+		if !f.Pass {
+			fails, said = fails+","+f.Check, said+f.Detail+"\n"
+		} else if f.Detail == "" {
+			t.Errorf("%s passes without a word", f.Check)
+		}
+	}
+	return strings.TrimPrefix(fails, ","), said
+}
+
+// lookedAt returns a cluster of three nodes with four shards as it is shown, after a change of it.
+func lookedAt(t *testing.T, change func(o *topology.Overview, shards []topology.Shard)) (topology.Overview, []topology.Shard) {
+	t.Helper()
+	c := apitest.NewCluster(func() topology.Moment { return topology.Moment{Time: midnight} })
+	c.Change(change)
+	o, r := c.Overview(t.Context())
+	shards, more := c.Shards(t.Context())
+	if r.Refused() || more.Refused() {
+		t.Fatal(r, more)
+	}
+	return o, shards
+}
+
+// A cluster of so many nodes has so many voters: the last of an even number learns.
+func TestVotersByNodes(t *testing.T) {
+	for n, want := range map[int]int{0: 0, 1: 1, 2: 1, 3: 3, 4: 3, 5: 5, 7: 7} {
+		if got := odd(n); got != want {
+			t.Errorf("%d nodes: %d", n, got)
+		}
+	}
+	one, shards := lookedAt(t, func(o *topology.Overview, shards []topology.Shard) {
+		o.Nodes, o.Meta.Voters = o.Nodes[:1], o.Meta.Voters[:1]
+		for i := range shards {
+			shards[i].Leader, shards[i].Replicas, shards[i].Flush = "n1", shards[i].Replicas[:1], shards[i].Flush[:1]
+		}
+	})
+	if fails, said := failing(t, checkCluster(one, shards, tolerance{flushLag: time.Minute, clockSkew: time.Second, now: midnight})); fails != "" {
+		t.Errorf("a cluster of one: %s: %s", fails, said)
+	}
+	if got := shortly([]string{"a", "b", "c", "d", "e", "f", "g"}); got != "a; b; c; d; e; and 2 more" {
+		t.Error(got)
+	}
+}
+
+// Each step is told once, and again when it failed for another reason.
+func TestStepsAreToldOnce(t *testing.T) {
+	var errs bytes.Buffer
+	a, told := &app{Process: Process{Err: &errs}}, map[string]string{}
+	c := topology.Change{StepsTotal: 2, Steps: []topology.Step{{Step: "one", State: topology.StepOpen}, {Step: "two", State: topology.StepOpen}}}
+	for _, s := range []topology.Step{
+		{Step: "one", State: topology.StepOpen}, {Step: "one", State: topology.StepFailed, Reason: "no answer"},
+		{Step: "one", State: topology.StepFailed, Reason: "no answer"}, {Step: "one", State: topology.StepFailed, Reason: "no vote"},
+		{Step: "one", State: topology.StepDone}, {Step: "one", State: topology.StepDone},
 	} {
-		if code, _, errs := run(nil, append([]string{"config", "check"}, args...)...); code != ExitUsage || !strings.Contains(errs, "belong together") {
-			t.Errorf("%q: exit code %d: %s", args, code, errs)
+		c.Steps[0] = s
+		a.tell(c, told)
+	}
+	want := "[1/2] failed: one: no answer\n[1/2] failed: one: no vote\n[1/2] done: one\n"
+	if errs.String() != want {
+		t.Errorf("%s", &errs)
+	}
+}
+
+// What is no backup to its end is found, wherever it ends.
+func TestArchiveIsReadToItsEnd(t *testing.T) {
+	whole := apitest.Tar(map[string]string{"shard-1": strings.Repeat("rows", 300), "shard-2": "more"})
+	if files, err := readArchive(bytes.NewReader(whole), int64(len(whole))); err != nil || files != 3 {
+		t.Errorf("%d files, %v", files, err)
+	}
+	for n := range len(whole) {
+		if _, err := readArchive(bytes.NewReader(whole[:n]), int64(n)); !errors.Is(err, errNotWhole) {
+			t.Fatalf("%d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+	for name, archive := range map[string][]byte{
+		"only an end": make([]byte, 1024), "another first": whole[1024:], "no JSON": bytes.Replace(whole, []byte(`{"format":1}`), []byte(`{"format":1!`), 1),
+	} {
+		if _, err := readArchive(bytes.NewReader(archive), int64(len(archive))); !errors.Is(err, errNotWhole) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -92,8 +92,11 @@ func completions(cmd *cobra.Command) {
 	cmd.PersistentFlags().VisitAll(complete)
 	if !cmd.HasSubCommands() && cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
-		if strings.HasSuffix(cmd.Use, " DIR") {
+		switch {
+		case strings.HasSuffix(cmd.Use, " DIR"):
 			cmd.ValidArgsFunction = oneDirectory
+		case strings.HasSuffix(cmd.Use, " FILE"):
+			cmd.ValidArgsFunction = oneFile
 		}
 	}
 	for _, below := range cmd.Commands() {
@@ -122,6 +125,13 @@ func files(endings []string) cobra.CompletionFunc {
 
 func directories(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+func oneFile(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return cobra.NoFileCompletions(cmd, args, word)
+	}
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
 func oneDirectory(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -70,7 +70,7 @@ func TestEveryEnumerationIsOffered(t *testing.T) {
 func TestWhatElseIsOffered(t *testing.T) {
 	for line, want := range map[string]string{
 		"serve --config ": "yaml yml json :8", "serve --data-dir ": ":16", "serve --node-id ": ":4", "sku list --ca ": "pem crt cert :8",
-		"order get --api-key-file ": ":0", "wal verify ": ":16", "wal verify data ": ":4", "man ": ":16", "order get ": ":4", "completion ": "bash fish zsh :4",
+		"order get --api-key-file ": ":0", "wal verify ": ":16", "wal verify data ": ":4", "man ": ":16", "cluster backup ": ":0", "cluster backup a ": ":4", "order get ": ":4", "completion ": "bash fish zsh :4",
 		"config ": "check show :4", "serve --sink post": "sqlite none postgres:// :6", "sku create boot --mode on": "hold on_order on_payment :4",
 	} {
 		words, directive := offers(t, strings.Split(line, " ")...)

@@ -22,7 +22,13 @@
 //	outcome.go       what became of a key, and fencing it
 //	sku.go           creating and showing SKUs
 //	sku_change.go    changing them
-//	cluster.go       certificates for nodes
+//	cluster.go       changing a cluster
+//	cluster_wait.go  until a change has ended
+//	cluster_show.go  the cluster, its nodes and shards
+//	cluster_check.go and cluster_findings.go  whether it is as it should be
+//	cluster_upkeep.go  leadership, snapshots, settings
+//	cluster_backup.go  all of it into a file
+//	cluster_certs.go certificates for nodes
 //	wal.go           the log, offline: whether it is sound
 //	wal_inspect.go   what it holds
 //	demo.go          the sale with its proof

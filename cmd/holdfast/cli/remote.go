@@ -42,6 +42,15 @@ func (r *remote) common(cmd *cobra.Command) {
 
 // call makes one call with a client of its own and gives its error the exit code it deserves.
 func (r *remote) call(ctx context.Context, do func(context.Context, *client.Client) error) error {
+	return r.stream(ctx, func(ctx context.Context, c *client.Client) error {
+		ctx, cancel := context.WithTimeout(ctx, r.timeout)
+		defer cancel()
+		return do(ctx, c)
+	})
+}
+
+// stream is a call of which only the beginning has to come in time.
+func (r *remote) stream(ctx context.Context, do func(context.Context, *client.Client) error) error {
 	if r.timeout <= 0 {
 		return usagef("--timeout must be positive")
 	}
@@ -54,8 +63,6 @@ func (r *remote) call(ctx context.Context, do func(context.Context, *client.Clie
 		return exitWith(ExitUsage, err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
 	return remoteError(do(ctx, c))
 }
 
