@@ -219,7 +219,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"count too high", reframed(countAt+3, 3), ErrMalformed}, {"count of 2^32-1", framedCommands(-1, place), ErrMalformed},
 		{"kind 0", framedCommands(1, "\x92\x00\xa0"), ErrUnknownCommand}, {"kind 7", framedCommands(1, "\x92\x07\xa0"), ErrUnknownCommand},
 		{"kind 27", framedCommands(1, "\x92\x1b\xa0"), ErrUnknownCommand}, {"kind 257", framedCommands(1, "\x92\xcd\x01\x01\xa0"), ErrUnknownCommand},
-		{"a level to come", framedCommands(1, "\x92\x19\x91\x03"), ErrUnknownCommand},
+		{"a level to come", framedCommands(1, "\x92\x19\x91\x04"), ErrUnknownCommand},
 		{"reports out of order", framedCommands(1, "\x92\x1a\x92\x00\x92\x92\xa1b\x00\x92\xa1a\x00"), ErrMalformed},
 		{"a replica's report twice", framedCommands(1, "\x92\x1a\x92\x00\x92\x92\xa1a\x00\x92\xa1a\x01"), ErrMalformed},
 		{"kind 262", framedCommands(1, "\x92\xcd\x01\x06\xa0"), ErrUnknownCommand},
