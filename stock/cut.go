@@ -19,7 +19,8 @@ type Cut struct {
 // LedgerCut is one SKU's part of a cut.
 type LedgerCut struct {
 	head ledgerHead
-	// adjusts and memory are hashes of lists as they were kept up with the changes.
+	// refusals: the ledger follows LevelRefusals. adjusts and memory are hashes of lists as they were kept up with the changes.
+	refusals        bool
 	adjusts, memory chain
 	// away: it comes from an actor of its own. Else summed is what stands for it in the sum over all SKUs.
 	away   bool
@@ -105,7 +106,8 @@ func (b *Book) facts() bookHead {
 // Cut returns the ledger's state. The ledger copies a page of rows before it next writes to it.
 func (l *Ledger) Cut() *LedgerCut {
 	return &LedgerCut{
-		head: l.head(), adjusts: l.adjustsHash, memory: l.memory.hash, rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut(),
+		head: l.head(), refusals: l.level >= LevelRefusals, adjusts: l.adjustsHash, memory: l.memory.hash,
+		rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut(),
 	}
 }
 

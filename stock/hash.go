@@ -35,11 +35,13 @@ func (b *Book) change(s *slot) {
 // Hash returns the hash of the ledger's state, from what was kept up with its changes.
 func (l *Ledger) Hash() uint64 {
 	head := l.facts()
-	return head.hash(lists{l.callers, uint64(len(l.adjusts)), l.adjustsHash, uint64(len(l.memory.list)), l.memory.hash})
+	return head.hash(lists{l.level >= LevelRefusals, l.callers, uint64(len(l.adjusts)), l.adjustsHash, uint64(len(l.memory.list)), l.memory.hash})
 }
 
-// lists are the parts of a ledger's head whose hashes are kept up: how long they are, and the hashes. Callers are few.
+// lists are what a ledger's head lacks: whether it follows LevelRefusals, and the parts whose hashes are kept up, with their lengths. Callers are few.
+// A lower level is the shard's alone: ledgers are not told of it.
 type lists struct {
+	refusals bool
 	callers  []string
 	adjusts  uint64
 	adjusted chain
@@ -55,6 +57,7 @@ func (h *ledgerHead) hash(of lists) uint64 {
 	h.Settings.digest(&d)
 	d.flag(h.Frozen)
 	d.flag(h.Broken)
+	d.flag(of.refusals)
 	for _, n := range [...]int64{h.Available, h.Held, h.Sold, int64(h.Now), h.Waiting} {
 		d.word(uint64(n))
 	}
@@ -100,13 +103,13 @@ func (c *Cut) own() uint64 { return c.head.hash(uint64(len(c.head.Memory)), chai
 func (l *LedgerCut) hash() uint64 {
 	h := l.head
 	h.Tables = l.tables()
-	return h.hash(lists{h.Callers, uint64(len(h.Adjusts)), chainOf(h.Adjusts), uint64(len(h.Memory)), chainOf(h.Memory)})
+	return h.hash(lists{l.refusals, h.Callers, uint64(len(h.Adjusts)), chainOf(h.Adjusts), uint64(len(h.Memory)), chainOf(h.Memory)})
 }
 
 // kept returns the ledger's hash as it was kept up with its changes.
 func (l *LedgerCut) kept() uint64 {
 	h := &l.head
-	return h.hash(lists{h.Callers, uint64(len(h.Adjusts)), l.adjusts, uint64(len(h.Memory)), l.memory})
+	return h.hash(lists{l.refusals, h.Callers, uint64(len(h.Adjusts)), l.adjusts, uint64(len(h.Memory)), l.memory})
 }
 
 // tables makes the hash of the rows, users and returns from scratch.
