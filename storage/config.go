@@ -22,6 +22,9 @@ type Config struct {
 	Epoch uint16
 	// AdoptSink takes over a sink that another cluster wrote: everything is written again, over what is there.
 	AdoptSink bool
+	// Ancestors are the clusters whose backups this one comes from, the nearest and those before it. A sink that one of them wrote has to be adopted
+	// like any other's; then its rows keep their versions, and those that are not in the backup are marked.
+	Ancestors []string
 
 	// Shards are flushed each by a goroutine of its own.
 	Shards []Shard

@@ -13,8 +13,9 @@
 //
 // Files: source.go what is flushed; sink.go where to, with none.go, sqlite*.go and postgres.go: postgres_url.go reads its URL, postgres_open.go and
 // postgres_write.go are a session, postgres_sql.go what it says to the server; flusher.go opening, closing and status; shard.go the loop of
-// one shard (step 12 of an order); records.go what it logs, gap.go what a sink
-// lost; seed.go how a peer's rows fill that, with page.go and pagecodec.go what travels, sqlite_rows.go and sqlite_seed.go where it comes from and goes
-// to; least.go how far a flush mark may go; batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
-// audit.go and postgres_audit.go read them back, probe.go and probe_sqlite.go look at a database before anything is flushed to it; config.go, errors.go, metrics.go.
+// one shard (step 12 of an order); records.go what it logs; gap.go what a sink lost; seed.go how a peer's rows fill that, with page.go and
+// pagecodec.go what travels, sqlite_rows.go and sqlite_seed.go where it comes from and goes to; lost.go what a restore loses; least.go how
+// far a flush mark may go; batch pacing in pace.go, lag and its bounds in backlog.go; version.go and tables.go the shape of the rows;
+// audit.go and postgres_audit.go read them back, probe.go and probe_sqlite.go look at a database before anything is flushed to it;
+// config.go, errors.go, metrics.go.
 package storage

@@ -11,6 +11,8 @@ type History struct {
 	Mark uint64
 	// Index is where the log stood: what changed last at or below it was not made by this process.
 	Index uint64
+	// Restored is the index of the last log entry in the backup that the cluster was restored from; 0: it was not.
+	Restored uint64
 }
 
 // Gap is what a sink lacked when a session with it began, although the log says that a sink had it. The zero Gap is none.
@@ -59,13 +61,17 @@ func (s Span) with(o Span) Span {
 // newcomer is a session that knows whether its sink had heard of the shard before. A sink that keeps no rows has none.
 type newcomer interface{ fresh() bool }
 
+// heir is a session that knows up to which index its sink had everything in an earlier epoch, while nothing was written in this one.
+type heir interface{ former() uint64 }
+
 // keeper is a session of a sink that can be seeded: it remembers which entries the rows that are missing changed last in.
 type keeper interface {
 	lacking() Span
 	note(ctx context.Context, missing Span) error
 }
 
-// compare finds out, once for each session and before it writes, whether the sink has what the log says. known is false while the log does not say yet.
+// compare finds out, once for each session and before it writes, whether the sink has what the log says. known is false while the log does not
+// say yet.
 func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
 	if _, keeps := f.session.(newcomer); f.compared || !keeps {
 		return true, nil
@@ -74,7 +80,7 @@ func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
 	if err != nil || !known {
 		return false, err
 	}
-	g := Gap{shard: f.shard.ID, From: f.index, Mark: h.Mark}
+	g := Gap{shard: f.shard.ID, From: f.had(h), Mark: h.Mark}
 	if !g.Missing() && f.unheard {
 		if g.Empty, err = f.hasOlder(ctx, h.Index); err != nil {
 			return false, err
@@ -83,13 +89,25 @@ func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
 	if err := f.found(ctx, g); err != nil {
 		return false, err
 	}
-	f.compared, f.unheard, f.covered = true, false, h.Mark
+	f.compared, f.unheard, f.covered, f.restored = true, false, h.Mark, h.Restored
 	return true, nil
 }
 
-// passed finds out, with a batch in hand and before it is written, whether a flush mark has gone by this sink's cursor since the last look: then rows
-// that were not flushed here may have left memory before the batch was read. A node that the marks did not wait for any more learns it so, and so
-// does one whose replica was given a snapshot. The mark is asked for after the batch was read, so it is never too old.
+// had returns up to which index the sink has had what left memory. A sink of an earlier epoch is written again from the beginning, and has what it had
+// then; where that has begun already, what was missing was noted at the time.
+func (f *shardFlusher) had(h History) uint64 {
+	if f.index > 0 && f.index < h.Restored {
+		return h.Restored
+	}
+	if s, ok := f.session.(heir); ok {
+		return max(f.index, s.former())
+	}
+	return f.index
+}
+
+// passed finds out, with a batch in hand and before it is written, whether a flush mark has gone by this sink's cursor since the last look: then
+// rows that were not flushed here may have left memory before the batch was read. A node that the marks did not wait for any more learns it
+// so, and so does one whose replica was given a snapshot. The mark is asked for after the batch was read, so it is never too old.
 func (f *shardFlusher) passed(ctx context.Context) error {
 	if _, keeps := f.session.(keeper); !keeps {
 		return nil

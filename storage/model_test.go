@@ -123,7 +123,7 @@ func (m *model) evict(mark uint64) int {
 
 // partitions returns those of the model's SKUs, and some that have none.
 func (m *model) partitions() []stock.Partition {
-	partitions := []stock.Partition{m.shard * 7, m.shard*7 + 1, stock.Partitions - 1 - m.shard}
+	partitions := []stock.Partition{m.shard * 7, m.shard*7 + 1, stock.Partitions - 1 - m.shard, stock.PartitionOf(fmt.Sprintf("late-%d", m.shard))}
 	for _, s := range m.skus {
 		partitions = append(partitions, stock.PartitionOf(s.SKU))
 	}

@@ -25,6 +25,7 @@ type postgresSink struct {
 	clusterID string
 	epoch     uint16
 	adopt     bool
+	ancestors []string
 	busy      time.Duration
 	statement time.Duration
 	// probe, when set, is called between the steps of a transaction and may fail them.
@@ -45,7 +46,7 @@ func newPostgres(c *Config) (*postgresSink, error) {
 		cfg.ConnectTimeout = c.ConnectTimeout
 	}
 	return &postgresSink{
-		cfg: cfg, where: whereOf(cfg), clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink,
+		cfg: cfg, where: whereOf(cfg), clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink, ancestors: c.Ancestors,
 		busy: c.BusyTimeout, statement: c.StatementTimeout,
 	}, nil
 }
@@ -70,7 +71,7 @@ func (s *postgresSink) Connect(ctx context.Context, shard uint32) (Session, uint
 	if err := session.open(ctx); err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("storage: open %s: %w", s.where, oneLine(err)), session.Close())
 	}
-	return session, session.cursor.index(), nil
+	return session, session.since(), nil
 }
 
 // Look implements Sink.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +30,7 @@ type postgresSession struct {
 var (
 	_ Session  = (*postgresSession)(nil)
 	_ newcomer = (*postgresSession)(nil)
+	_ heir     = (*postgresSession)(nil)
 )
 
 // open checks whose schema it is before anything is written to it, then makes the tables and takes the shard's cursor row, in one transaction.
@@ -136,21 +138,15 @@ func (s *postgresSession) createTables(ctx context.Context, tx pgx.Tx) error {
 // claim makes sure that the tables are this cluster's and that the shard has a cursor row, and reads it.
 func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 	base := int64(versionOf(s.sink.epoch, 0))
-	other, err := s.other(ctx, tx)
-	if err != nil {
+	if err := s.inherit(ctx, tx, base); err != nil {
 		return err
-	}
-	if other != "" {
-		if err := s.adopt(ctx, tx, base); err != nil {
-			return fmt.Errorf("adopt: %w", err)
-		}
 	}
 	made, err := tx.Exec(ctx, s.sql.newCursor, int64(s.shard), base, s.sink.clusterID)
 	if err != nil {
 		return err
 	}
 	s.isNew = made.RowsAffected() > 0
-	// A cursor of an older epoch counts log indexes that this epoch has given to other changes: everything is written again.
+	// Terms of an earlier epoch do not compare with ours.
 	if _, err := tx.Exec(ctx, s.sql.newEpoch, base, int64(s.shard)); err != nil {
 		return err
 	}
@@ -158,7 +154,7 @@ func (s *postgresSession) claim(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, s.sql.readCursor, int64(s.shard), s.sink.clusterID).Scan(&at); err != nil {
 		return err
 	}
-	if s.cursor = version(at); s.cursor.epoch() != s.sink.epoch {
+	if s.cursor = version(at); s.cursor.epoch() > s.sink.epoch {
 		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
 	}
 	return nil
@@ -177,6 +173,29 @@ func (s *postgresSession) other(ctx context.Context, tx pgx.Tx) (id string, err 
 }
 
 func (s *postgresSession) fresh() bool { return s.isNew }
+
+// since is where flushing goes on; see sqliteSession.
+func (s *postgresSession) since() uint64 { return s.cursor.since(s.sink.epoch) }
+
+func (s *postgresSession) former() uint64 { return s.cursor.former(s.sink.epoch) }
+
+// inherit takes the tables over from other clusters, if it may.
+func (s *postgresSession) inherit(ctx context.Context, tx pgx.Tx, base int64) error {
+	for {
+		other, err := s.other(ctx, tx)
+		if err != nil || other == "" {
+			return err
+		}
+		if slices.Contains(s.sink.ancestors, other) {
+			_, err = tx.Exec(ctx, s.sql.heirCursors, s.sink.clusterID, other)
+		} else {
+			err = s.adopt(ctx, tx, base)
+		}
+		if err != nil {
+			return fmt.Errorf("adopt: %w", err)
+		}
+	}
+}
 
 // adopt takes the tables over from another cluster, as SQLite's adopt does. Whoever writes them has its cursor row locked first, so the cursors
 // are changed first: an open transaction of the other cluster ends before, and later ones find no row of theirs.

@@ -15,10 +15,11 @@ type postgresSQL struct {
 	objects, schemaVersion             string
 	create, staging                    []string
 	otherCluster, newCursor, newEpoch  string
-	adoptCursors                       string
+	adoptCursors, heirCursors          string
 	adoptRows                          []string
 	readCursor, takeCursor, moveCursor string
 	upsertOrders, upsertSKUs           string
+	lostOrders, lostSKUs, markSKUs     string
 }
 
 func newPostgresSQL(schema string) *postgresSQL {
@@ -36,14 +37,18 @@ func newPostgresSQL(schema string) *postgresSQL {
 		staging:      []string{orderTable.createStaging(in), skuTable.createStaging(in)},
 		otherCluster: "select cluster_id from " + cursor + " where cluster_id <> $1 limit 1",
 		newCursor:    "insert into " + cursor + " (shard, log_index, term, cluster_id) values ($1, $2, 0, $3) on conflict do nothing",
-		newEpoch:     "update " + cursor + " set log_index = $1, term = 0 where shard = $2 and log_index < $1",
+		newEpoch:     "update " + cursor + " set term = 0 where shard = $2 and log_index < $1",
 		adoptCursors: "update " + cursor + " set cluster_id = $1, log_index = $2, term = 0",
+		heirCursors:  "update " + cursor + " set cluster_id = $1 where cluster_id = $2",
 		adoptRows:    []string{"update " + orders + " set version = 0", "update " + skus + " set version = 0"},
 		readCursor:   "select log_index from " + cursor + " where shard = $1 and cluster_id = $2",
 		takeCursor:   "update " + cursor + " set term = $1 where shard = $2 and term <= $1 and cluster_id = $3 returning log_index",
 		moveCursor:   "update " + cursor + " set log_index = $1 where shard = $2",
 		upsertOrders: orderTable.upsertFromStaging(in),
 		upsertSKUs:   skuTable.upsertFromStaging(in),
+		lostOrders:   markLostOrders(orders, "strpos", "$1", "$2", "= any($3::bigint[])"),
+		lostSKUs:     fmt.Sprintf(lostSKUs, skus, "$1", int64(indexMask), "$2"),
+		markSKUs:     fmt.Sprintf("update %s set mode = '%s' where sku = any($1::text[])", skus, lostInRestore),
 	}
 }
 

@@ -4,15 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
+
+	"holdfast/stock"
 )
 
 // Write implements Session: take the cursor row, copy the rows to the session's staging tables, upsert them from there, move the cursor, commit
 // (rule R26). The cursor row is locked first, so two sessions of one shard never wait for each other's rows; sessions of several shards have rows
 // of their own, and the upserts take them in the order of their keys, orders before SKUs, so even shards that shared rows would not deadlock.
 func (s *postgresSession) Write(ctx context.Context, b Batch) error {
-	ctx, cancel := context.WithTimeout(ctx, s.sink.statement)
+	patience := s.sink.statement
+	if b.Lost.After > 0 {
+		patience *= lostPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	to := versionOf(s.sink.epoch, b.UpTo)
 	err := s.transaction(ctx, func(tx pgx.Tx) error { return s.writeBatch(ctx, tx, b, to) })
@@ -49,6 +57,9 @@ func (s *postgresSession) writeBatch(ctx context.Context, tx pgx.Tx, b Batch, to
 	if err := s.upsert(ctx, tx, &skuTable, s.sql.upsertSKUs, len(b.SKUs), skus); err != nil {
 		return err
 	}
+	if err := s.markLost(ctx, tx, b.Lost); err != nil {
+		return fmt.Errorf("mark what is lost: %w", err)
+	}
 	if err := errors.Join(s.at(stepSKUs), b.held()); err != nil {
 		return err
 	}
@@ -56,6 +67,39 @@ func (s *postgresSession) writeBatch(ctx context.Context, tx pgx.Tx, b Batch, to
 		return fmt.Errorf("cursor: %w", err)
 	}
 	return s.at(stepCursor)
+}
+
+// lostPatience is how many times as long a transaction may take that looks through all orders, once after a restore.
+const lostPatience = 100
+
+// markLost marks what a restore has lost.
+func (s *postgresSession) markLost(ctx context.Context, tx pgx.Tx, lost Lost) error {
+	if lost.After == 0 {
+		return nil
+	}
+	base, after := int64(versionOf(s.sink.epoch, 0)), int64(lost.After)
+	const unhurried = "select set_config('statement_timeout', $1, true)"
+	if _, err := tx.Exec(ctx, unhurried, strconv.FormatInt((lostPatience*s.sink.statement).Milliseconds(), 10)); err != nil {
+		return err
+	}
+	partitions := make([]int64, len(lost.Partitions))
+	for i, p := range lost.Partitions {
+		partitions[i] = int64(p)
+	}
+	if _, err := tx.Exec(ctx, s.sql.lostOrders, base, after, partitions); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, s.sql.lostSKUs, base, after)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(sku string) bool { return !slices.Contains(lost.Partitions, stock.PartitionOf(sku)) })
+	_, err = tx.Exec(ctx, s.sql.markSKUs, names)
+	return err
 }
 
 // takeCursor locks the shard's cursor row for this transaction, unless a later term has written it or it is not where this session left it.
@@ -71,7 +115,7 @@ func (s *postgresSession) takeCursor(ctx context.Context, tx pgx.Tx, b Batch) er
 	if err != nil {
 		return fmt.Errorf("cursor: %w", err)
 	}
-	if version(at) != s.cursor || s.cursor.index() != b.Since {
+	if version(at) != s.cursor || s.since() != b.Since {
 		return fmt.Errorf("%w: at %d, the batch begins after %d", ErrCursorMoved, version(at).index(), b.Since)
 	}
 	return s.at(stepTaken)

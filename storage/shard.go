@@ -45,6 +45,7 @@ type shardFlusher struct {
 	known    bool
 	compared bool   // this session's sink with the log
 	unheard  bool   // the sink had not heard of the shard when a session that was not compared began
+	restored uint64 // History.Restored
 	covered  uint64 // flush marks up to here were looked at: what they may have cost this sink is noted
 	retry    backoff
 	idle     idleness
@@ -130,7 +131,7 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	if err := f.connect(ctx); err != nil {
 		return caughtUp, err
 	}
-	if known, err := f.compare(ctx); err != nil || !known && !f.isDraining() {
+	if known, err := f.compare(ctx); err != nil || !known && (!f.isDraining() || f.cfg.Epoch > 0) {
 		return caughtUp, err
 	}
 	changes, err := f.read(ctx)
@@ -147,7 +148,8 @@ func (f *shardFlusher) round(ctx context.Context) (progress, error) {
 	if err := f.passed(ctx); err != nil {
 		return caughtUp, fmt.Errorf("storage: flush mark of shard %d: %w", f.shard.ID, err)
 	}
-	if err := f.write(ctx, Batch{Term: term, Since: f.index, Changes: changes, Held: f.holds(term)}); err != nil {
+	b := Batch{Term: term, Since: f.index, Changes: changes, Lost: f.loses(f.index, changes.UpTo), Held: f.holds(term)}
+	if err := f.write(ctx, b); err != nil {
 		return caughtUp, err
 	}
 	p := wrote

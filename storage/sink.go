@@ -38,6 +38,8 @@ type Batch struct {
 	// Since is the cursor the batch begins after; Changes.UpTo is where the cursor goes.
 	Since uint64
 	stock.Changes
+	// Lost are rows to be marked in the same transaction, after the others are written.
+	Lost Lost
 	// Held is asked within the transaction, before the cursor moves, whether the term is still this node's; nil: it is. It saves work and locks, and
 	// guards nothing: what it says may be outdated when the commit arrives.
 	Held func() bool

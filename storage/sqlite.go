@@ -22,6 +22,7 @@ type sqliteSink struct {
 	clusterID string
 	epoch     uint16
 	adopt     bool
+	ancestors []string
 	db        *sql.DB
 	// turn holds one token: whoever has it may begin a write transaction.
 	turn chan struct{}
@@ -45,7 +46,7 @@ func newSQLite(c *Config) (*sqliteSink, error) {
 		return nil, err
 	}
 	return &sqliteSink{
-		path: path, clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink, db: db, turn: make(chan struct{}, 1),
+		path: path, clusterID: c.ClusterID, epoch: c.Epoch, adopt: c.AdoptSink, ancestors: c.Ancestors, db: db, turn: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -91,7 +92,7 @@ func (s *sqliteSink) Connect(ctx context.Context, shard uint32) (Session, uint64
 	if err := session.open(ctx); err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("storage: open %s: %w", s.path, classify(err)), session.Close())
 	}
-	return session, session.cursor.index(), nil
+	return session, session.since(), nil
 }
 
 // Look implements Sink.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -35,6 +36,7 @@ type sqliteSession struct {
 var (
 	_ Session  = (*sqliteSession)(nil)
 	_ newcomer = (*sqliteSession)(nil)
+	_ heir     = (*sqliteSession)(nil)
 )
 
 // open checks whose file it is before anything is written to it, then makes the tables and takes the shard's cursor row.
@@ -146,14 +148,7 @@ func (s *sqliteSession) upgrade(ctx context.Context) error {
 // claim makes sure that the file is this cluster's and that the shard has a cursor row, and reads it.
 func (s *sqliteSession) claim(ctx context.Context) error {
 	base := int64(versionOf(s.sink.epoch, 0))
-	other, err := s.other(ctx)
-	if err == nil {
-		err = s.sink.judge(other)
-	}
-	if err == nil && other != "" {
-		err = s.adopt(ctx, base)
-	}
-	if err != nil {
+	if err := s.inherit(ctx, base); err != nil {
 		return err
 	}
 	made, err := s.conn.ExecContext(ctx, "insert into cursor (shard, log_index, term, cluster_id) values (?, ?, 0, ?) on conflict do nothing",
@@ -166,16 +161,15 @@ func (s *sqliteSession) claim(ctx context.Context) error {
 		return err
 	}
 	s.isNew = rows > 0
-	// A cursor of an older epoch counts log indexes that this epoch has given to other changes: everything is written again.
-	if _, err := s.conn.ExecContext(ctx, "update cursor set log_index = ?, term = 0 where shard = ? and log_index < ?",
-		base, s.shard, base); err != nil {
+	// Terms of an earlier epoch do not compare with ours.
+	if _, err := s.conn.ExecContext(ctx, "update cursor set term = 0 where shard = ? and log_index < ?", s.shard, base); err != nil {
 		return err
 	}
 	var at int64
 	if err := s.conn.QueryRowContext(ctx, "select log_index from cursor where shard = ?", s.shard).Scan(&at); err != nil {
 		return err
 	}
-	if s.cursor = version(at); s.cursor.epoch() != s.sink.epoch {
+	if s.cursor = version(at); s.cursor.epoch() > s.sink.epoch {
 		return fmt.Errorf("%w: epoch %d wrote it, this is epoch %d", ErrOtherCluster, s.cursor.epoch(), s.sink.epoch)
 	}
 	seed, err := s.seed(ctx)
@@ -209,6 +203,33 @@ func (s *sqliteSink) judge(other string) error {
 }
 
 func (s *sqliteSession) fresh() bool { return s.isNew }
+
+// since is where flushing goes on: a cursor of an earlier epoch counts log indexes that this one may have given to other changes, so everything is written
+// again, and the first batch moves the cursor to this epoch.
+func (s *sqliteSession) since() uint64 { return s.cursor.since(s.sink.epoch) }
+
+func (s *sqliteSession) former() uint64 { return s.cursor.former(s.sink.epoch) }
+
+// inherit takes the file over from other clusters, if it may.
+func (s *sqliteSession) inherit(ctx context.Context, base int64) error {
+	for {
+		other, err := s.other(ctx)
+		if err == nil {
+			err = s.sink.judge(other)
+		}
+		if err != nil || other == "" {
+			return err
+		}
+		if slices.Contains(s.sink.ancestors, other) {
+			_, err = s.conn.ExecContext(ctx, "update cursor set cluster_id = ? where cluster_id = ?", s.sink.clusterID, other)
+		} else {
+			err = s.adopt(ctx, base)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
 
 // adopt takes the file over from another cluster. Versions of two clusters do not compare, so the rows that are there lose theirs: whatever
 // this cluster writes wins over them, and what it does not know stays as it was, with version 0.

@@ -3,8 +3,12 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+
+	"holdfast/stock"
 )
 
 // step names the moments between the steps of a transaction; a crash at any of them leaves all of the batch or nothing.
@@ -69,6 +73,9 @@ func (s *sqliteSession) writeBatch(ctx context.Context, b Batch, to version) err
 			return fmt.Errorf("skus: %w", err)
 		}
 	}
+	if err := s.markLost(quiet, b.Lost); err != nil {
+		return fmt.Errorf("mark what is lost: %w", err)
+	}
 	if err := errors.Join(s.at(stepSKUs), b.held()); err != nil {
 		return err
 	}
@@ -76,6 +83,40 @@ func (s *sqliteSession) writeBatch(ctx context.Context, b Batch, to version) err
 		return fmt.Errorf("cursor: %w", err)
 	}
 	return s.at(stepCursor)
+}
+
+// markLost marks what a restore has lost.
+func (s *sqliteSession) markLost(ctx context.Context, lost Lost) error {
+	if lost.After == 0 {
+		return nil
+	}
+	base := int64(versionOf(s.sink.epoch, 0))
+	partitions, err := json.Marshal(lost.Partitions)
+	if err != nil {
+		return err
+	}
+	mark := markLostOrders("orders", "instr", "?", "?", "in (select value from json_each(?))")
+	if _, err := s.conn.ExecContext(ctx, mark, base, int64(lost.After), string(partitions)); err != nil {
+		return err
+	}
+	rows, err := s.conn.QueryContext(ctx, fmt.Sprintf(lostSKUs, "skus", "?", int64(indexMask), "?"), base, int64(lost.After))
+	if err != nil {
+		return err
+	}
+	names, err := appendRows(nil, rows, 1)
+	if err != nil {
+		return err
+	}
+	for _, r := range names {
+		name := r[0].(string)
+		if !slices.Contains(lost.Partitions, stock.PartitionOf(name)) {
+			continue
+		}
+		if _, err := s.conn.ExecContext(ctx, "update skus set mode = ? where sku = ?", lostInRestore, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeCursor locks the shard's cursor row for this transaction, unless a later term has written it or it is not where this session left it.
@@ -91,7 +132,7 @@ func (s *sqliteSession) takeCursor(ctx context.Context, b Batch) error {
 	if err != nil {
 		return fmt.Errorf("cursor: %w", err)
 	}
-	if version(at) != s.cursor || s.cursor.index() != b.Since {
+	if version(at) != s.cursor || s.since() != b.Since {
 		return fmt.Errorf("%w: at %d, the batch begins after %d", ErrCursorMoved, version(at).index(), b.Since)
 	}
 	return s.at(stepTaken)
