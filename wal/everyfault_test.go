@@ -98,7 +98,7 @@ func TestEveryFault(t *testing.T) {
 		total += n
 	}
 	t.Logf("%d faults: %v", total, counts)
-	for _, must := range []string{"write wal short", "write tmp no space", "sync wal input/output", "sync tmp", "rename tmp", "syncdir", "read wal"} {
+	for _, must := range []string{"write wal short", "write tmp no space", "allocate tmp no space", "sync wal input/output", "sync tmp", "rename tmp", "syncdir", "read wal"} {
 		seen := false
 		for what := range counts {
 			seen = seen || containsAll(what, strings.Fields(must))
@@ -187,7 +187,7 @@ func (r *faultRun) work(l *wal.Log, w *worker) error {
 func (r *faultRun) name() string {
 	kind := map[waltest.OpKind]string{
 		waltest.OpOpen: "open", waltest.OpWrite: "write", waltest.OpSync: "sync", waltest.OpRead: "read", waltest.OpRename: "rename",
-		waltest.OpRemove: "remove", waltest.OpSyncDir: "syncdir",
+		waltest.OpRemove: "remove", waltest.OpSyncDir: "syncdir", waltest.OpAllocate: "allocate",
 	}[r.failed.Kind]
 	ext := strings.TrimPrefix(filepath.Ext(r.failed.Name), ".")
 	if r.failed.Kind == waltest.OpRename && ext == "wal" {

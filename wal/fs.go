@@ -44,6 +44,9 @@ type File interface {
 	io.WriterAt
 	// Size returns the length in bytes.
 	Size() (int64, error)
+	// Allocate gives an empty file a length: it reads as zeros, and writing to it needs no more room. A file system that
+	// cannot do so returns errors.ErrUnsupported, in the sense of errors.Is, and changes nothing.
+	Allocate(size int64) error
 	// Sync makes the content and the length durable. After an error nothing is known about the file.
 	Sync() error
 	Close() error

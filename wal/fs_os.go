@@ -94,6 +94,9 @@ func (f osFile) Size() (int64, error) {
 	return st.Size(), nil
 }
 
+// Allocate implements File.
+func (f osFile) Allocate(size int64) error { return allocate(f.File, size) }
+
 // Sync implements File: content and length, without the times where the system can leave them out.
 func (f osFile) Sync() error { return syncContent(f.File) }
 

@@ -6,15 +6,20 @@ import (
 	"path/filepath"
 )
 
-// maxPrepared is how many segments may be ready for use: one is made when there is none, the others are dead segments
-// used again.
-const maxPrepared = 3
+// Segments ready for use: one is made when there is none, the others are dead segments used again. There may be
+// minPrepared, or as many as are missing to what was in use at once not long ago, but not more than maxPrepared: prefixes
+// mostly go in one go, and what they free will be wanted again.
+const (
+	minPrepared = 3
+	maxPrepared = 16
+)
 
-// chore is one piece of the housekeeper's work: to remove a dead segment, to make one ready for use, or to do the second
-// with the first.
+// chore is one piece of the housekeeper's work: to remove a dead segment, to make one ready for use, to do the second
+// with the first, or to whiten a piece of a segment that is ready.
 type chore struct {
-	dead *segment // nil: a new file
-	seq  uint64   // of the segment to make ready; 0: none
+	dead  *segment // nil: a new file
+	seq   uint64   // of the segment to make ready; 0: none
+	white *segment // to whiten; nil: none
 }
 
 // housekeepLoop makes segments ready and removes those nobody needs, so that the committer hardly ever waits for either.
@@ -38,7 +43,7 @@ func (l *Log) nextChore() (c chore, ok bool) {
 	for !l.drained && l.err() == nil {
 		if len(l.dead) > 0 && !l.closing {
 			c.dead, l.dead = l.dead[0], l.dead[1:]
-			if l.wantsLocked(maxPrepared) && c.dead.size == l.cfg.SegmentBytes {
+			if l.wantsLocked(l.spareLocked()) && c.dead.size == l.cfg.SegmentBytes {
 				c.seq = l.nextSeqLocked()
 			}
 			return c, true
@@ -46,9 +51,31 @@ func (l *Log) nextChore() (c chore, ok bool) {
 		if l.wantsLocked(1) {
 			return chore{seq: l.nextSeqLocked()}, true
 		}
+		if seg := l.unwhiteLocked(); seg != nil {
+			seg.whitening = true
+			return chore{white: seg}, true
+		}
 		l.chores.Wait()
 	}
 	return chore{}, false
+}
+
+// spareLocked is how many segments may be prepared.
+func (l *Log) spareLocked() int {
+	return min(max(minPrepared, l.peak-len(l.segments)), maxPrepared)
+}
+
+// unwhiteLocked returns the first prepared segment that is not white yet, or nil while nobody may whiten.
+func (l *Log) unwhiteLocked() *segment {
+	if l.closing || l.starved || l.pace >= whitenBelow {
+		return nil
+	}
+	for _, seg := range l.unused {
+		if seg.white < seg.size {
+			return seg
+		}
+	}
+	return nil
 }
 
 // wantsLocked reports whether fewer than so many segments are prepared, and one more would be of use and is allowed.
@@ -68,6 +95,15 @@ func (l *Log) nextSeqLocked() uint64 {
 }
 
 func (l *Log) do(c chore) error {
+	if c.white != nil {
+		n, err := l.whiten(c.white)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		c.white.white += n
+		c.white.whitening = false
+		l.renewed.Broadcast()
+		return err
+	}
 	if c.seq == 0 {
 		return l.removeSegment(c.dead)
 	}

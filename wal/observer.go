@@ -32,7 +32,7 @@ type SegmentEvent int
 
 // What is done to segment files.
 const (
-	SegmentPrepared SegmentEvent = iota // a new file was filled with zeros
+	SegmentPrepared SegmentEvent = iota // a new file was made
 	SegmentRecycled                     // an old file was given a new header to be used again
 	SegmentRemoved                      // an old file was deleted
 )

@@ -128,10 +128,17 @@ func (l *Log) adopt(d *loaded) error {
 		if err != nil {
 			return err
 		}
+		if err := l.whitenAll(first); err != nil {
+			return errors.Join(err, first.close())
+		}
 		l.segments = append(l.segments, first)
 	}
 	for _, seg := range l.segments {
 		l.used += seg.size
+	}
+	l.peak = len(l.segments)
+	for _, seg := range l.unused {
+		seg.white = seg.size // mostly; it would be too long to find out
 	}
 	for id, s := range d.replay.groups {
 		l.groupLocked(id, s)

@@ -240,6 +240,75 @@ func TestATornBatchOverAnEarlierUse(t *testing.T) {
 	t.Logf("%d subsets of %d sectors", len(sets), len(sectors))
 }
 
+// TestNewSegmentsAreWhitened expects zeros to be written over a new file before it is used, all of them before it has its name
+// where the file system cannot reserve room, and none while batches are large.
+func TestNewSegmentsAreWhitened(t *testing.T) {
+	const segment = 4 << 20
+	tests := []struct {
+		name    string
+		batch   int // of entries of 4 KiB
+		without bool
+	}{{"small batches", 1, false}, {"large batches", 100, false}, {"no room to reserve", 100, true}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fs := waltest.NewFS()
+			var mu sync.Mutex // guards zeros and large
+			zeros, large := map[string]int{}, false
+			fs.SetHook(func(op waltest.Op) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if op.Kind == waltest.OpAllocate && tt.without {
+					return errors.ErrUnsupported
+				}
+				if op.Kind == waltest.OpWrite && op.Bytes > 500<<10 {
+					if zeros[op.Name] += op.Bytes; large && !tt.without {
+						t.Errorf("zeros are written beside large batches: %+v", op)
+					}
+				}
+				return nil
+			})
+			cfg := small(fs)
+			cfg.SegmentBytes = segment
+			l := open(t, cfg)
+			awaitZeros := func(name string) {
+				t.Helper()
+				tick := time.NewTicker(time.Millisecond)
+				defer tick.Stop()
+				for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+					mu.Lock()
+					n := zeros[name]
+					mu.Unlock()
+					if n >= segment-2*4096 {
+						return
+					}
+					if time.Now().After(end) {
+						t.Fatalf("%d bytes of %s are written", n, name)
+					}
+				}
+			}
+			second := dir + "/0000000000000002.wal"
+			if tt.without {
+				second += ".tmp"
+			}
+			awaitZeros(second)
+			logs := entries(1, 1, uint64(tt.batch), 0, 4<<10)
+			for n := range uint64(6 << 20 / 4096 / tt.batch) {
+				for i, e := range logs {
+					e.Index = n*uint64(tt.batch) + uint64(i) + 1
+				}
+				must(t, l.Group(1).StoreLogs(logs))
+				mu.Lock()
+				large = tt.batch > 1
+				mu.Unlock()
+			}
+			if tt.batch == 1 {
+				awaitZeros(dir + "/0000000000000003.wal")
+			}
+			closeLog(t, l)
+		})
+	}
+}
+
 // TestEveryStaleByteCounts changes single bytes of what a recycled file holds behind the log: the log is complete all the
 // same, and says that somebody wrote there; in a segment that was never begun it is refused.
 func TestEveryStaleByteCounts(t *testing.T) {

@@ -24,7 +24,7 @@ func (l *Log) rotate(entries bool) error {
 func (l *Log) nextSegment() (*segment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.unused) == 0 {
+	for len(l.unused) == 0 || l.unused[0].whitening {
 		if err := l.err(); err != nil {
 			return nil, err
 		}
@@ -37,6 +37,7 @@ func (l *Log) nextSegment() (*segment, error) {
 	l.unused = l.unused[1:]
 	l.segments = append(l.segments, next)
 	l.used += next.size
+	l.peak = max(len(l.segments), l.peak-1)
 	l.chores.Signal()
 	return next, nil
 }

@@ -24,6 +24,11 @@ type segment struct {
 	end  int64
 	live int64
 
+	// Up to white the file has been written to: it does not only have room. One chunk behind it may be under way, for which
+	// the committer waits before it begins the segment. Both are guarded by the log's mu from when the segment is prepared.
+	white     int64
+	whitening bool
+
 	// mu is held shared while an entry is read and exclusively to close the file. A reader takes it while it holds the
 	// group's lock, under which it found the entry; so nobody waits for it after the entry is gone from the index.
 	mu sync.RWMutex

@@ -32,6 +32,9 @@ func (l *Log) tally(b *batch, stats BatchStats) {
 	defer l.mu.Unlock()
 	l.space.Appended += int64(stats.Bytes)
 	l.space.Rewritten += int64(stats.Moved)
+	if was := l.pace; was >= whitenBelow && stats.Bytes-stats.Moved < whitenBelow {
+		l.chores.Signal()
+	}
 	l.pace = stats.Bytes - stats.Moved
 	if b.ranges > 0 || stats.Moved > 0 || l.space.Segments != len(l.segments) {
 		l.buryLocked()

@@ -42,6 +42,7 @@ type Log struct {
 	unused   []*segment // prepared, following them
 	dead     []*segment // to be removed, preceding them
 	used     int64      // length of segments together
+	peak     int        // most segments in use at once, not long ago
 	reserved int        // length of the frames of a checkpoint of all groups, with what is waiting
 
 	filled  sync.Cond // on mu: fill has frames, or the log ends
@@ -65,6 +66,7 @@ type Log struct {
 	relief    []byte // batches of rewritten entries alone
 	watch     *watchdog
 
+	white       []byte    // the housekeeper's: zeros to write, nil until they are needed
 	watchChores *watchdog // the housekeeper's
 	watchReads  *watchdog // the rewriter's
 	watchGets   watchdogs // the callers' of GetLog

@@ -96,6 +96,22 @@ func (f *file) WriteAt(p []byte, offset int64) (int, error) {
 	return len(p), nil
 }
 
+// Allocate implements wal.File.
+func (f *file) Allocate(size int64) error {
+	if err := f.fs.before(Op{Kind: OpAllocate, Name: f.name(), Bytes: int(size)}); err != nil {
+		return err
+	}
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if err := f.errLocked("allocate"); err != nil {
+		return err
+	}
+	w := write{offset: size}
+	f.node.writes = append(f.node.writes, w)
+	f.node.now = w.do(f.node.now)
+	return nil
+}
+
 // Size implements wal.File.
 func (f *file) Size() (int64, error) {
 	f.fs.mu.Lock()

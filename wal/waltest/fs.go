@@ -28,6 +28,7 @@ const (
 	OpRemove
 	OpSyncDir
 	OpLock
+	OpAllocate
 )
 
 // ErrShort, returned by a hook for a write, lets the first half of it through: the write then says so and returns no error.
@@ -42,7 +43,7 @@ type Op struct {
 	Kind   OpKind
 	Name   string // path of the file, or of the directory
 	Offset int64  // of a read or write
-	Bytes  int    // of a read or write
+	Bytes  int    // of a read, write or allocation
 }
 
 // Changes reports whether the operation can change what a crash leaves.

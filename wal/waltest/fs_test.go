@@ -78,6 +78,21 @@ func TestCrash(t *testing.T) {
 	must(t, f.Close())
 }
 
+func TestAllocatedRoomIsDurableAfterSync(t *testing.T) {
+	fs := waltest.NewFS()
+	f, err := fs.Open("/d/a", wal.Create)
+	must(t, err)
+	must(t, fs.SyncDir("/d"))
+	must(t, f.Allocate(3))
+	if found := crashes(fs, "/d/a"); found[""] == 0 || found["\x00\x00\x00"] == 0 || len(found) != 2 {
+		t.Errorf("not synced: %v", found)
+	}
+	must(t, f.Sync())
+	if found := crashes(fs, "/d/a"); found["\x00\x00\x00"] != 1000 {
+		t.Errorf("synced: %v", found)
+	}
+}
+
 func TestKillKeepsWhatWasWrittenUntilThePowerGoes(t *testing.T) {
 	fs := waltest.NewFS()
 	f := create(t, fs, "/d/a", "old")
