@@ -93,6 +93,7 @@ func newWorld(t testing.TB, seed uint64, nodes int, change ...func(*Config)) *wo
 			}
 		}
 		w.append(s, &stock.Init{Epoch: 1, Partitions: ps, Settings: stock.DefaultSettings()}, stock.TimeOf(time.Now()))
+		w.append(s, &stock.RaiseLevel{Level: stock.Level}, stock.TimeOf(time.Now()))
 	}
 	for i := range nodes {
 		n := &node{w: w, name: fmt.Sprintf("n%d", i+1), turn: make(map[uint32]chan struct{})}
