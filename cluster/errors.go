@@ -52,6 +52,8 @@ var (
 	ErrNoHeir = errors.New("cluster: nobody to hand leadership to")
 	// ErrTransferStuck is the fault of a leader that refuses all proposals because of a leadership transfer that is long over (raft#696).
 	ErrTransferStuck = errors.New("cluster: raft refuses proposals because of a leadership transfer")
+	// ErrInstalls is the fault of a replica that is sent the same snapshot again and again (raft#697).
+	ErrInstalls = errors.New("cluster: snapshots come and bring nothing")
 
 	// ErrPeerRefused is returned by a dial that the other node answered with a refusal.
 	ErrPeerRefused = errors.New("cluster: peer refused the stream")

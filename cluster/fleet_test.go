@@ -23,6 +23,35 @@ type fleet struct {
 	cut   map[string]bool
 	at    map[string]string // address to node
 	conns map[net.Conn][2]string
+	loses byte // the first byte of raft's messages that are lost
+}
+
+// What raft's messages begin with.
+const (
+	rpcTimeoutNow = 3
+	loseNothing   = 255
+)
+
+func (f *fleet) lose(kind byte) {
+	f.mu.Lock()
+	f.loses = kind
+	f.mu.Unlock()
+}
+
+// lossyConn loses messages.
+type lossyConn struct {
+	net.Conn
+	fleet *fleet
+}
+
+func (c *lossyConn) Write(b []byte) (int, error) {
+	c.fleet.mu.Lock()
+	lost := b[0] == c.fleet.loses
+	c.fleet.mu.Unlock()
+	if lost {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }
 
 type fleetNode struct {
@@ -35,7 +64,7 @@ type fleetNode struct {
 func newFleet(t *testing.T) *fleet {
 	return &fleet{
 		t: t, net: newMemNet(), nodes: make(map[string]*fleetNode), cut: make(map[string]bool), at: make(map[string]string),
-		conns: make(map[net.Conn][2]string),
+		conns: make(map[net.Conn][2]string), loses: loseNothing,
 	}
 }
 
@@ -88,12 +117,13 @@ func (f *fleet) dial(from, address string, timeout time.Duration) (net.Conn, err
 		return nil, errors.New("i/o timeout")
 	}
 	conn, err := f.net.dial(address, timeout)
-	if err == nil {
-		f.mu.Lock()
-		f.conns[conn] = [2]string{from, to}
-		f.mu.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	f.mu.Lock()
+	f.conns[conn] = [2]string{from, to}
+	f.mu.Unlock()
+	return &lossyConn{conn, f}, nil
 }
 
 func (f *fleet) isolate(name string) {

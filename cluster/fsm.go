@@ -22,6 +22,8 @@ type fsm struct {
 	fail func(first, last uint64, err error)
 	// kept is called when a snapshot became durable, just before raft cuts the log.
 	kept func()
+	// restored is called when the machine has taken a snapshot that a leader sent; may be nil.
+	restored func()
 
 	stopped    atomic.Bool
 	given      atomic.Uint64 // index of the last entry that the machine was given, or is being given
@@ -103,6 +105,9 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 		err = source.err // The cause of whatever the machine said.
 	}
 	if err == nil {
+		if !opening && f.restored != nil {
+			f.restored()
+		}
 		return nil
 	}
 	if opening {

@@ -1,5 +1,7 @@
 package cluster
 
+import "github.com/hashicorp/raft"
+
 // prompting is where a prompt stands.
 const (
 	promptIdle  int32 = iota
@@ -34,12 +36,28 @@ func (s *Shard) Prompt() {
 // of learners. It is the only call of raft's that has heartbeats sent.
 func (r *replica) prompt() {
 	for {
-		_ = r.raft.VerifyLeader().Error()
+		check := r.ask()
+		if check == nil {
+			r.prompting.Store(promptIdle)
+			return
+		}
+		_ = check.Error()
 		if r.prompting.CompareAndSwap(promptUnder, promptIdle) {
 			return
 		}
 		r.prompting.Store(promptUnder)
 	}
+}
+
+// ask asks for heartbeats; nil when the replica stops. Raft would forget a question that is put to it after it was shut down, and a goroutine would wait
+// for ever: close has the lock before it shuts raft down. The question goes into a queue that has room for it.
+func (r *replica) ask() raft.Future {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refusing {
+		return nil
+	}
+	return r.raft.VerifyLeader()
 }
 
 // begin runs a short task that close waits for; false when the replica stops.

@@ -37,7 +37,8 @@ type replica struct {
 	prompting atomic.Int32
 	resigning atomic.Bool
 	handover  handover
-	trailing  trailing   // the watcher's
+	trailing  trailing // the watcher's
+	installs  installs
 	mu        sync.Mutex // guards what follows
 	pending   map[*proposal]struct{}
 	tasks     int // under way, of begin
@@ -122,11 +123,11 @@ func (r *replica) member() raft.Server {
 // start starts raft.
 func (r *replica) start(logger *raftLogger) error {
 	r.members = newMemberLog(r.store)
-	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing}
+	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing, restored: func() { r.installed(r.store.index()) }}
 	r.fsm.opening.Store(r.store.latest() != nil)
 	r.transport.late = &lateSnapshots{
 		given: func() uint64 { return max(r.fsm.given.Load(), r.store.index()) }, log: r.log,
-		dropped: func(uint64) { r.shard.metrics.lateSnapshots.Inc() },
+		dropped: func(index uint64) { r.shard.metrics.lateSnapshots.Inc(); r.installed(index) },
 	}
 	log := raftLog{GroupLog: r.log, failed: func(err error) { r.shard.fail(0, 0, err) }, held: r.shard.hold, members: r.members}
 	group, err := startRaft(raftConfig(r.cfg, r.self, logger, r.notify), r.fsm, log, r.store, r.transport)

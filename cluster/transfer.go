@@ -100,8 +100,8 @@ func (r *replica) heir(to string, now time.Time) *raft.Server {
 	return best
 }
 
-// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. Without another voter nothing
-// happens. It never blocks.
+// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. When none answers it tries again
+// until one does, for an election timeout; without another voter nothing happens. It never blocks.
 func (s *Shard) Resign() {
 	r := s.replica.Load()
 	if r == nil || r.resigning.Swap(true) {
@@ -109,13 +109,33 @@ func (s *Shard) Resign() {
 	}
 	begun := r.begin(func() {
 		defer r.resigning.Store(false)
-		err := s.Transfer(context.Background(), "")
-		if err != nil && !errors.Is(err, stock.ErrNotExecuted) {
+		if err := r.resign(); err != nil {
 			r.cfg.Logger.Warn("leadership was not handed over", "shard", s.id, "error", err)
 		}
 	})
 	if !begun {
 		r.resigning.Store(false)
+	}
+}
+
+func (r *replica) resign() error {
+	c := r.members.newest()
+	if c.voters() < 2 {
+		return nil
+	}
+	for end := time.Now().Add(r.cfg.ElectionTimeout); ; {
+		err := r.shard.Transfer(context.Background(), "")
+		switch {
+		case err == nil, errors.Is(err, ErrNotLeader), errors.Is(err, ErrDown):
+			return nil
+		case !errors.Is(err, ErrNoHeir) || time.Now().After(end):
+			return err
+		}
+		select {
+		case <-time.After(r.cfg.PollInterval):
+		case <-r.stop:
+			return nil
+		}
 	}
 }
 
