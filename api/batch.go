@@ -100,6 +100,9 @@ func (x *exchange) appendItem(out *stock.Outcome) {
 
 func (x *exchange) appendItemProblem(p *problem) {
 	x.s.metrics.problem(p)
+	if p.unconfirmed {
+		x.w.Header()["Holdfast-Refusal"] = valueUnconfirmed
+	}
 	status := rowOf(p.code).status
 	switch status {
 	case http.StatusInternalServerError, http.StatusGatewayTimeout:

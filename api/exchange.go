@@ -177,8 +177,10 @@ var (
 	contentJSON    = []string{"application/json"}
 	contentProblem = []string{"application/problem+json"}
 	valueTrue      = []string{"true"}
-	valueClose     = []string{"close"}
-	challenge      = []string{`Bearer realm="holdfast"`}
+	// valueUnconfirmed is the header's of a refusal that rests on no leadership check.
+	valueUnconfirmed = []string{"unconfirmed"}
+	valueClose       = []string{"close"}
+	challenge        = []string{`Bearer realm="holdfast"`}
 )
 
 // json answers with x.out.
@@ -219,6 +221,9 @@ func (x *exchange) problem(p *problem) {
 	}
 	if p.allow != "" {
 		h["Allow"] = []string{p.allow}
+	}
+	if p.unconfirmed {
+		h["Holdfast-Refusal"] = valueUnconfirmed
 	}
 	if p.closes {
 		h["Connection"] = valueClose

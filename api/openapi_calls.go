@@ -24,7 +24,9 @@ type call struct {
 	codes []stock.Code
 	// timed: answers carry Server-Timing; tagged: they carry an ETag, and If-None-Match is looked at.
 	timed, tagged bool
-	answers       []success
+	// places: orders are placed, and refusals of them may rest on no leadership check.
+	places  bool
+	answers []success
 	// plain are the statuses under which Go's own handler may answer in plain text.
 	plain []int
 	// example is a request's body.
@@ -87,12 +89,13 @@ func joined(tables ...map[string]*call) map[string]*call {
 // nodeCalls are those that every node answers; clusterCalls are in openapi_cluster.go.
 var nodeCalls = map[string]*call{
 	"POST /v1/orders": {id: "placeOrder", tag: tagOrders, summary: "Place an order", heading: "POST /v1/orders",
-		body: orderShape, keyed: true, copied: true, asks: true, timed: true, codes: placeCodes, example: examplePlace,
+		body: orderShape, keyed: true, copied: true, asks: true, timed: true, places: true, codes: placeCodes, example: examplePlace,
 		answers: []success{{status: 201, about: "Accepted, now or before under this key.", schema: "Order",
 			headers: []string{"Location", "Idempotent-Replayed"}, example: exampleOrder}}},
 	"POST /v1/orders:batch": {id: "placeBatch", tag: tagOrders, summary: "Place many orders", heading: "POST /v1/orders:batch",
 		body: batchShape, copied: true, timed: true, codes: []stock.Code{batchTooLarge}, example: exampleBatch,
-		answers: []success{{status: 200, about: "A result for each order, in their order.", schema: "BatchResults", example: exampleResults}}},
+		answers: []success{{status: 200, about: "A result for each order, in their order.", schema: "BatchResults", headers: []string{"Holdfast-Refusal"},
+			example: exampleResults}}},
 	"GET /v1/orders/{id}": {id: "getOrder", tag: tagOrders, summary: "Read an order", heading: "GET /v1/orders/{id}", asks: true, timed: true,
 		codes: []stock.Code{stock.OrderNotFound}, answers: []success{{status: 200, about: "As it stands.", schema: "Order", example: exampleOrder}}},
 	"POST /v1/orders/{id}/confirm": {id: "confirmOrder", tag: tagOrders, summary: "Record an order's payment", heading: "POST /v1/orders/{id}/confirm",

@@ -80,8 +80,10 @@ var headerTexts = map[string]*openapi.Header{
 		Schema: &openapi.Schema{Type: "boolean", Const: true}},
 	"Server-Timing": {Description: "admit: until the core was asked; commit: until its answer; in milliseconds. Not there when it was not asked.",
 		Schema: &openapi.Schema{Type: "string", Pattern: `^admit;dur=[0-9.]+, commit;dur=[0-9.]+$`}},
-	"ETag":             {Description: "For If-None-Match.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: `^(W/)?"[0-9a-f]{16}"$`}},
-	"Cache-Control":    {Description: "How long the answer may be used again.", Required: true, Schema: &openapi.Schema{Type: "string"}},
+	"ETag":          {Description: "For If-None-Match.", Required: true, Schema: &openapi.Schema{Type: "string", Pattern: `^(W/)?"[0-9a-f]{16}"$`}},
+	"Cache-Control": {Description: "How long the answer may be used again.", Required: true, Schema: &openapi.Schema{Type: "string"}},
+	"Holdfast-Refusal": {Description: "unconfirmed: a refusal, or one of a batch, that rests on no leadership check, under --refusals fast. Else it is not there.",
+		Schema: &openapi.Schema{Type: "string", Const: "unconfirmed"}},
 	"Allow":            {Description: "With 405: the methods of the path.", Schema: &openapi.Schema{Type: "string"}},
 	"WWW-Authenticate": {Description: "How to say who calls.", Schema: &openapi.Schema{Type: "string"}},
 }

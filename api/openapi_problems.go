@@ -150,6 +150,9 @@ func addProblems(v served, op *openapi.Operation) {
 		if v.call.timed && !slices.Contains(early, status) {
 			r.Headers["Server-Timing"] = headers("Server-Timing")["Server-Timing"]
 		}
+		if v.call.places && status < http.StatusInternalServerError && !slices.Contains(early, status) {
+			r.Headers["Holdfast-Refusal"] = headers("Holdfast-Refusal")["Holdfast-Refusal"]
+		}
 		if v.call.id == readyID && status == http.StatusServiceUnavailable {
 			r.Content[contentProblem[0]].Schema = openapi.RefTo("NotReady")
 		}

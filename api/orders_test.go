@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/stock"
 )
 
 func TestOrderLife(t *testing.T) {
@@ -170,4 +173,33 @@ func TestOutcomesAndFence(t *testing.T) {
 	}
 	s.want(s.public("POST /v1/orders", `{"sku":"red/blue","user":"ann"}`, "Idempotency-Key: k2"), 409, "fenced")
 	s.want(s.public("GET /v1/skus/unknown/outcomes/k", ""), 404, "sku_not_found")
+}
+
+// A refusal that rests on no leadership check says so, by itself and in a batch; others and acceptances do not.
+func TestUnconfirmedRefusals(t *testing.T) {
+	s := newShop(t)
+	s.sku("shoe", `{"stock":5}`)
+	fast := false
+	s.core.Before = func(_ context.Context, r stock.Request) stock.Outcome {
+		if place, ok := r.(*stock.Place); ok && place.User == "bob" {
+			return stock.Outcome{Code: stock.SoldOut, Unconfirmed: fast}
+		}
+		return stock.Outcome{}
+	}
+	marked := func(a answer) bool { return a.header.Get("Holdfast-Refusal") == "unconfirmed" }
+	for _, fast = range []bool{true, false} {
+		a := s.public(placing, `{"sku":"shoe","user":"bob"}`, "Idempotency-Key: b")
+		if s.want(a, 409, "sold_out"); marked(a) != fast {
+			t.Errorf("a refusal, fast %v: %v", fast, a.header)
+		}
+		if a := s.public(batching, `{"orders":[{"key":"a","sku":"shoe","user":"ann"},{"key":"b","sku":"shoe","user":"bob"}]}`); a.status != 200 || marked(a) != fast {
+			t.Errorf("a batch with one, fast %v: %d %v", fast, a.status, a.header)
+		}
+		if a := s.public(batching, `{"orders":[{"key":"a","sku":"shoe","user":"ann"}]}`); a.status != 200 || marked(a) {
+			t.Errorf("a batch without: %d %v", a.status, a.header)
+		}
+		if a := s.public(placing, `{"sku":"shoe","user":"ann"}`, "Idempotency-Key: a"); a.status != 201 || marked(a) {
+			t.Errorf("an acceptance: %d %v", a.status, a.header)
+		}
+	}
 }

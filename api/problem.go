@@ -18,6 +18,8 @@ type problem struct {
 	cluster *topology.Refusal
 	// allow is the Allow header of a 405.
 	allow string
+	// unconfirmed: whoever refuses led when it last heard of the others (--refusals fast).
+	unconfirmed bool
 	// closes: the rest of the request was not read, so the connection ends with the answer.
 	closes bool
 }
@@ -74,5 +76,5 @@ func refusal(out *stock.Outcome) *problem {
 	if out.Code.Executed() {
 		return nil
 	}
-	return &problem{code: out.Code, detail: out.Detail}
+	return &problem{code: out.Code, detail: out.Detail, unconfirmed: out.Unconfirmed}
 }

@@ -132,6 +132,14 @@ type stalled struct {
 	net.Conn
 	asked, working chan struct{}
 	once           sync.Once
+	// reading: the server waits for a request, with the deadline that it gives to a head.
+	reading chan struct{}
+	begin   sync.Once
+}
+
+func (c *stalled) Read(b []byte) (int, error) {
+	c.begin.Do(func() { close(c.reading) })
+	return c.Conn.Read(b)
 }
 
 func (c *stalled) SetReadDeadline(t time.Time) error {
@@ -171,9 +179,10 @@ func TestEvictedWhileARequestArrives(t *testing.T) {
 	public, served := newPipes(), make(chan error, 1)
 	go func() { served <- s.server.Serve(public, newPipes()) }()
 	near, far := net.Pipe()
-	slow := &stalled{Conn: far, asked: make(chan struct{}), working: working}
+	slow := &stalled{Conn: far, asked: make(chan struct{}), working: working, reading: make(chan struct{})}
 	public.conns <- slow
 	l, evicted := <-listeners, make(chan bool, 1)
+	<-slow.reading
 	go func() { evicted <- l.evict(time.Now()) }()
 	<-slow.asked
 	if _, err := io.WriteString(near, "GET /v1/orders/"+someID+" HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {

@@ -61,7 +61,9 @@ func TestClusterCalls(t *testing.T) {
 		t.Errorf("%+v %v", taken, err)
 	}
 	for _, begin := range []func(dryRun bool) (topology.Plan, error){
-		func(dry bool) (topology.Plan, error) { return c.AddNode(ctx, topology.NewNode{ID: "n4", Peer: "a:1"}, dry) },
+		func(dry bool) (topology.Plan, error) {
+			return c.AddNode(ctx, topology.NewNode{ID: "n4", Peer: "a:1"}, dry)
+		},
 		func(dry bool) (topology.Plan, error) { return c.RemoveNode(ctx, "n3", dry) },
 		func(dry bool) (topology.Plan, error) { return c.Balance(ctx, dry) },
 		func(dry bool) (topology.Plan, error) { return c.Rebuild(ctx, 3, "n2", dry) },
