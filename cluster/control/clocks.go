@@ -82,14 +82,14 @@ func (c *Control) compare(nodes []string, skew time.Duration) (agree int, apart 
 	return agree, apart, missing
 }
 
-// measure asks nodes for their clocks and waits for the answers.
+// measure asks nodes for their clocks, and all else that they say of themselves, and waits for the answers.
 func (c *Control) measure(nodes []string) {
 	answers := make(chan struct{}, len(nodes))
 	begun := 0
 	for _, id := range nodes {
 		if c.begin(func() {
 			if err := c.exchanged(c.ctx, id); err != nil {
-				c.cfg.Logger.Debug("the clock of a node is not known", "node", id, "error", err)
+				c.cfg.Logger.Debug("no status from a node", "node", id, "error", err)
 			}
 			answers <- struct{}{}
 		}) {

@@ -294,10 +294,38 @@ func TestTransferAndSnapshot(t *testing.T) {
 				t.Errorf("snapshot of %d: %d, %d, %v", shard, index, size, err)
 			}
 		}
+		for _, shard := range []uint32{1, 2} {
+			if _, err := c.Transfer(t.Context(), shard, w.votesInAll(1, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		answer, out, err := c.Balance(t.Context(), false)
 		if err != nil || out.Code != meta.OK || answer.Change == "" {
 			t.Fatalf("balance: %+v %v %v", answer, out, err)
 		}
 		w.reaches("balanced", func() bool { return w.settled(4) && w.leader(1) != w.leader(2) })
+		if answer, out, err := c.Balance(t.Context(), false); err != nil || out.Code != meta.OK || answer.Change != "" || len(answer.Plan) > 0 {
+			t.Errorf("balance what is even: %+v %v %v", answer, out, err)
+		}
 	})
+}
+
+// votesInAll returns a node that votes in all of these shards.
+func (w *world) votesInAll(shards ...uint32) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	votes := map[string]int{}
+	for _, shard := range shards {
+		for _, m := range w.groups[shard].config.Members {
+			if m.Role == meta.Voter {
+				votes[m.Node]++
+			}
+		}
+	}
+	for node, n := range votes {
+		if n == len(shards) {
+			return node
+		}
+	}
+	return ""
 }

@@ -205,6 +205,16 @@ func TestNodesJoin(t *testing.T) {
 					t.Errorf("%s: shard %d is led by %q at %q, it is %q", id, shard, node, address, w.leader(shard))
 				}
 			}
+			for shard, s := range c.Shards() {
+				if s.ID != uint32(shard) || s.Leader != w.leader(s.ID) || s.Term == 0 || s.Commit == 0 || len(s.Members) != 3 {
+					t.Errorf("%s: shard %d is %+v", id, shard, s)
+				}
+				for _, m := range s.Members {
+					if !m.Seen || m.Role != meta.Voter || m.Said.Applied == 0 || m.Trailing > 10 || m.Number != m.Said.Number {
+						t.Errorf("%s: shard %d has %+v", id, shard, m)
+					}
+				}
+			}
 			for _, s := range c.Nodes() {
 				if s.State != Alive {
 					t.Errorf("%s: %s is %v", id, s.Node, s.State)

@@ -82,6 +82,8 @@ type Replica struct {
 	Flushed   uint64
 	LagOrders int64
 	LagMS     int64
+	// Seeding: the sink is being filled from another node's, and does not count yet.
+	Seeding bool
 	// Down says why the replica does not serve, "" when it does.
 	Down string
 }

@@ -25,6 +25,7 @@ func (c *Control) AddNode(ctx context.Context, id, peer string, dryRun bool) (me
 	if out.Code != meta.OK {
 		return meta.Answer{}, out, nil
 	}
+	c.refresh()
 	v := c.view()
 	plan, out := meta.NewPlan(after, meta.View{Groups: v.Groups, Reachable: append(v.Reachable, id)}, want)
 	return plan.Answer(0), out, nil
@@ -54,7 +55,23 @@ func (c *Control) table() (*meta.Cluster, error) {
 	return table, nil
 }
 
-// change plans a change and begins it. A plan that something came between is made again.
+// refresh asks all others that answer how they are: what an operator asks for rests on what is so now.
+func (c *Control) refresh() {
+	var others []string
+	for _, n := range c.Nodes() {
+		if n.Reachable && n.Node != c.cfg.NodeID {
+			others = append(others, n.Node)
+		}
+	}
+	c.measure(others)
+}
+
+// sameShards reports whether a plan leaves every replica where it should be already.
+func sameShards(a, b []meta.Shard) bool {
+	return slices.EqualFunc(a, b, func(a, b meta.Shard) bool { return slices.Equal(a.Replicas, b.Replicas) })
+}
+
+// change plans a change and begins it, unless there is nothing to do. A plan that something came between is made again.
 func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta.Answer, meta.Outcome, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -64,8 +81,9 @@ func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta
 			return meta.Answer{}, meta.Outcome{}, err
 		}
 		changed := c.Changed()
+		c.refresh()
 		plan, out := meta.NewPlan(table, c.view().View, want)
-		if out.Code != meta.OK || dryRun {
+		if out.Code != meta.OK || dryRun || len(plan.Steps) == 0 && sameShards(plan.Shards, table.Shards) {
 			return plan.Answer(0), out, nil
 		}
 		out, err = c.Do(ctx, plan.Begin(meta.Keyed{}))
@@ -86,6 +104,7 @@ func (c *Control) Abort(ctx context.Context, id meta.ChangeID, reason string) (m
 	if err != nil {
 		return meta.Outcome{}, err
 	}
+	c.refresh()
 	abort, out := meta.NewAbort(table, c.view().View, meta.Keyed{}, id, reason)
 	if out.Code != meta.OK {
 		return out, nil
