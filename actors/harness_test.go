@@ -13,8 +13,9 @@ import (
 	"holdfast/stock"
 )
 
-// testLog is a raft group of one voter in memory: it commits in order, on one goroutine, and keeps everything for replay.
+// testLog is a raft group in memory, of one voter unless it has peers: it commits in order, on one goroutine, and keeps everything for replay.
 type testLog struct {
+	peers *peers
 	queue chan proposalInFlight
 	done  chan struct{}
 	fate  atomic.Pointer[fate]
@@ -88,13 +89,6 @@ func (l *testLog) Leads(term uint64) bool {
 	defer l.mu.Unlock()
 	return l.leads && term == l.term
 }
-
-// The only voter is a majority by itself.
-func (l *testLog) Sent() uint64               { return 0 }
-func (l *testLog) Confirmed(_, _ uint64) bool { return true }
-func (l *testLog) Heard() <-chan struct{}     { return nil }
-func (l *testLog) Prompt()                    {}
-func (l *testLog) Resign()                    {}
 
 func (l *testLog) run() {
 	defer close(l.done)

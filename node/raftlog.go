@@ -19,9 +19,3 @@ func (l raftLog) Sent() uint64 { return uint64(l.Shard.Sent()) }
 func (l raftLog) Confirmed(mark, term uint64) bool {
 	return l.Shard.Confirmed(cluster.Mark(mark), term)
 }
-
-// Prompt leaves it to the heartbeats, which come every tenth of cluster.Timing.HeartbeatTimeout.
-func (raftLog) Prompt() {}
-
-// Resign finds nobody to give leadership to.
-func (raftLog) Resign() {}
