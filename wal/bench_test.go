@@ -64,8 +64,11 @@ func jobs() []job {
 }
 
 func (j job) rivals() []rival {
-	if j.withoutMemory {
+	switch {
+	case j.withoutMemory:
 		return rivals[:2]
+	case j.bench == "Append":
+		return append(rivals[:len(rivals):len(rivals)], floors...)
 	}
 	return rivals
 }
@@ -98,6 +101,9 @@ func BenchmarkRecovery(b *testing.B) { runJobs(b, "Recovery") }
 // still has entries in the oldest segment.
 func BenchmarkReclaim(b *testing.B) { runJobs(b, "Reclaim") }
 
+// keptBytes is how much all groups together append before they remove their prefixes; few groups a part of it.
+const keptBytes = 512 << 20
+
 // appender is one group that appends.
 type appender struct {
 	store raft.LogStore
@@ -109,7 +115,7 @@ type appender struct {
 }
 
 func newAppender(store raft.LogStore, j job) *appender {
-	a := &appender{store: store, times: hdrhistogram.New(1, int64(time.Minute), 3), first: 1, keep: uint64(64 << 20 / j.entry)}
+	a := &appender{store: store, times: hdrhistogram.New(1, int64(time.Minute), 3), first: 1, keep: uint64(keptBytes / max(8, j.groups) / j.entry)}
 	for i := range j.batch {
 		a.logs = append(a.logs, &raft.Log{Index: uint64(i + 1), Term: 1, Data: payload(j.entry), AppendedAt: time.Unix(1, 0)})
 	}
@@ -147,6 +153,10 @@ func (a *appender) call() error {
 }
 
 func benchmarkAppend(b *testing.B, r rival, j job) {
+	if r.open == nil {
+		benchmarkFloor(b, r, j)
+		return
+	}
 	s := mustOpen(b, r, tuning{groups: j.groups})
 	var all []*appender
 	for _, store := range s.logs {
@@ -216,12 +226,17 @@ func appendAll(b *testing.B, all []*appender, j job) {
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/entries, "allocs/entry")
 }
 
-// warmUp is how many calls each group makes before it counts.
+// warmUp is how many calls each group makes before it counts. Where the bandwidth of the disk is what counts, each log runs
+// until prefixes have gone and what they took on the disk is free again.
 func warmUp(j job) int {
 	if brief() {
 		return 0
 	}
-	return min(200, max(2, (8<<20)/(j.groups*j.entry*j.batch)))
+	round := j.groups * j.entry * j.batch
+	if round < 512<<10 {
+		return min(200, max(2, (8<<20)/round))
+	}
+	return max(2, keptBytes/max(8, j.groups)*3/2/(j.entry*j.batch))
 }
 
 func reportTimes(b *testing.B, h *hdrhistogram.Histogram) {

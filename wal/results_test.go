@@ -254,8 +254,29 @@ func (r results) render() string {
 			}
 		}
 	}
-	b.WriteString("\n")
+	b.WriteString(r.floorTable())
 	return b.String()
+}
+
+// floorTable shows what the disk itself gave for the bytes of each cell, in the same rounds.
+func (r results) floorTable() string {
+	var b strings.Builder
+	for _, c := range r.Cells {
+		one, each := c.Median[oneFile][c.rate()], c.Median[fileEach][c.rate()]
+		if c.Bench != "Append" || one == 0 || each == 0 {
+			continue
+		}
+		ours, theirs := c.Median["holdfast"][c.rate()], c.Median["raft-wal"][c.rate()]
+		fmt.Fprintf(&b, "| %d | %s | %d | %s | %s | %s | %s | %.2f | %.2f | %.2f |\n", c.Groups, c.Entry, c.Batch, c.shown(oneFile), c.timesOf(oneFile),
+			c.shown(fileEach), c.timesOf(fileEach), ours/one, ours/each, theirs/each)
+	}
+	if b.Len() == 0 {
+		return "\n"
+	}
+	return "\n**What the disk gives for the same bytes**, entries/s: each write followed by fdatasync, into files written before, nothing else done; " +
+		"one file takes all groups' calls as one write, or each group has a file.\n\n" +
+		"| groups | entry | batch | one file | p50 / p99 µs | a file each | p50 / p99 µs | holdfast to one file | to a file each | raft-wal to a file each |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n" + b.String() + "\n"
 }
 
 func (c cell) row() string {
