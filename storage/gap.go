@@ -7,7 +7,8 @@ import (
 
 // History is what a shard's log says of storage, as of the moment from which on this process decides.
 type History struct {
-	// Mark is the index of the newest flush mark (rule R27): settled orders that changed last at or below it may have left memory, because storage had them.
+	// Mark is the index of the newest flush mark (rule R27): settled orders that changed last at or below it may have left memory, because storage had
+	// them.
 	Mark uint64
 	// Index is where the log stood: what changed last at or below it was not made by this process.
 	Index uint64
@@ -93,8 +94,8 @@ func (f *shardFlusher) compare(ctx context.Context) (known bool, err error) {
 	return true, nil
 }
 
-// had returns up to which index the sink has had what left memory. A sink of an earlier epoch is written again from the beginning, and has what it had
-// then; where that has begun already, what was missing was noted at the time.
+// had returns up to which index the sink has had what left memory. A sink of an earlier epoch is written again from the beginning, and has what it
+// had then; where that has begun already, what was missing was noted at the time.
 func (f *shardFlusher) had(h History) uint64 {
 	if f.index > 0 && f.index < h.Restored {
 		return h.Restored

@@ -12,7 +12,7 @@ import (
 	"holdfast/storage/pgtest"
 )
 
-var handovers = cmdflag.Int("handovers", 12, "how often leadership goes to the other node in tests of a shared database")
+var handovers = cmdflag.Int("handovers", 8, "how often leadership goes to the other node in tests of a shared database")
 
 // neverBack makes a database note each update that takes a row to an older version, or a cursor to an earlier place or an older term.
 var neverBack = []string{
@@ -60,8 +60,8 @@ func (g *gate) pass(now step, _ Session) error {
 	return nil
 }
 
-// Leadership goes back and forth between two nodes that flush one shard into one PostgreSQL. Each time a transaction of the old leader, which does not
-// know, is held up somewhere and committed last. Nothing is lost, nothing is there twice, and no row, cursor or term ever goes back.
+// Leadership goes back and forth between two nodes that flush one shard into one PostgreSQL. Each time a transaction of the old leader, which does
+// not know, is held up somewhere and committed last. Nothing is lost, nothing is there twice, and no row, cursor or term ever goes back.
 func TestLeadershipGoesBackAndForthOverASharedDatabase(t *testing.T) {
 	sink := schemaURL(t)
 	m := newModel(60, 1)

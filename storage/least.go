@@ -15,14 +15,14 @@ type SinkIndex struct {
 }
 
 // LeastFlushed returns how far a flush mark may go (rule R27), given the newest mark and all the sinks that must have the rows: no further than each
-// sink that is waited for, and no further than a majority of all sinks is, so that no minority of disks holds the only rows of what left memory. It is
-// never below mark; equal to it means that nothing more may leave memory.
+// sink that is waited for, and no further than a majority of all sinks is, so that no minority of disks holds the only rows of what left memory. It
+// is never below mark; equal to it means that nothing more may leave memory.
 //
 // A sink is not waited for when it is late, or when the mark is beyond its index already. In the second case rows that it did not have may have left
-// memory: it sees the same mark in its own log, notes what it lacks, and does not count (Status.Counts) until a peer has seeded it. Since that is told
-// by the log and the sink's own cursor, no leader has to remember whom an earlier one left behind. A sink that is being seeded has its place in the
-// minimum again as soon as its index has reached the mark: what leaves memory from then on is in it, and only what had left before has to come from a
-// peer. One that was late and catches up before a mark went by lacks nothing.
+// memory: it sees the same mark in its own log, notes what it lacks, and does not count (Status.Counts) until a peer has seeded it. Since that is
+// told by the log and the sink's own cursor, no leader has to remember whom an earlier one left behind. A sink that is being seeded has its place in
+// the minimum again as soon as its index has reached the mark: what leaves memory from then on is in it, and only what had left before has to come
+// from a peer. One that was late and catches up before a mark went by lacks nothing.
 func LeastFlushed(mark uint64, sinks ...SinkIndex) uint64 {
 	if len(sinks) == 0 {
 		return mark

@@ -7,12 +7,12 @@ import (
 	"holdfast/stock"
 )
 
-// lostInRestore stands in the state of an order, and in the mode of a SKU, that a sink had from the time after the backup: the state that was restored does
-// not know it (rule R27). It is none of the domain's states, so no query for one of these finds it.
+// lostInRestore stands in the state of an order, and in the mode of a SKU, that a sink had from the time after the backup: the state that was
+// restored does not know it (rule R27). It is none of the domain's states, so no query for one of these finds it.
 const lostInRestore = "lost_in_restore"
 
-// Lost says which rows a restore has lost, once all that the restored state knows is written: those of a shard's partitions that an earlier epoch wrote
-// last, after the backup. An earlier epoch's rows from before the backup had left memory by then, and are as they should be.
+// Lost says which rows a restore has lost, once all that the restored state knows is written: those of a shard's partitions that an earlier epoch
+// wrote last, after the backup. An earlier epoch's rows from before the backup had left memory by then, and are as they should be.
 type Lost struct {
 	// After is the index of the last log entry in the backup; 0: nothing was lost.
 	After      uint64
@@ -45,8 +45,8 @@ func placeOfID(find string) string {
 	return "(" + strings.Join(terms, " + ") + ")"
 }
 
-// markLostOrders returns the statement that marks the lost orders; its parameters are the first version of this epoch, the last index of the backup, and
-// the partitions, of which owned says how a partition is looked for among them.
+// markLostOrders returns the statement that marks the lost orders; its parameters are the first version of this epoch, the last index of the backup,
+// and the partitions, of which owned says how a partition is looked for among them.
 func markLostOrders(orders, find, base, after, owned string) string {
 	return fmt.Sprintf("update %s set state = '%s' where version < %s and (version & %d) > %s and ((%s >> 32) & %d) %s",
 		orders, lostInRestore, base, int64(indexMask), after, placeOfID(find), stock.Partitions-1, owned)

@@ -41,8 +41,8 @@ func (m *model) create() {
 	m.skus = append(m.skus, &stock.SKU{Spec: spec, Number: uint32(len(m.skus)), Available: spec.Stock, Version: m.index})
 }
 
-// afterRestore returns the rows that a sink must hold that the lost cluster wrote and the restored one took over: those of the restored one, those that
-// had left memory before the backup as they were, and all others marked.
+// afterRestore returns the rows that a sink must hold that the lost cluster wrote and the restored one took over: those of the restored one, those
+// that had left memory before the backup as they were, and all others marked.
 func afterRestore(lost, restored *model) []string {
 	all, known := rows(restored), make(map[string]bool)
 	for _, o := range restored.orders {
@@ -76,8 +76,8 @@ func afterRestore(lost, restored *model) []string {
 	return all
 }
 
-// A cluster is restored from a backup under a sink that is ahead of it. The sink is refused until it is adopted; then everything is written again, over
-// failures and restarts, and what the backup does not know is marked. Another shard's rows are left alone.
+// A cluster is restored from a backup under a sink that is ahead of it. The sink is refused until it is adopted; then everything is written again,
+// over failures and restarts, and what the backup does not know is marked. Another shard's rows are left alone.
 func TestARestoreUnderASinkThatIsAhead(t *testing.T) {
 	overSinks(t, func(t *testing.T, sink string) {
 		lost, other := newModel(80, 1), newModel(81, 2)

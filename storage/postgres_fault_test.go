@@ -15,7 +15,7 @@ import (
 	"holdfast/storage/pgtest"
 )
 
-var cutFor = cmdflag.Duration("cut", 2*time.Second, "how long the network to PostgreSQL is cut in tests")
+var cutFor = cmdflag.Duration("cut", time.Second, "how long the network to PostgreSQL is cut in tests")
 
 // stream changes a model all the time until it is stopped.
 func stream(f *Flusher, models ...*model) (stop func()) {

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// records says in the log what befalls several shards of a sink at once in one record instead of one for each. What a shard reports is held back until
-// all have reported, or until one that did reports again: by then the others had their turn. So it is never held for longer than a shard's next
-// round, and never more than one report a shard.
+// records says in the log what befalls several shards of a sink at once in one record instead of one for each. What a shard reports is held back
+// until all have reported, or until one that did reports again: by then the others had their turn. So it is never held for longer than a shard's
+// next round, and never more than one report a shard.
 type records struct {
 	log    *slog.Logger
 	sink   string

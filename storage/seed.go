@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// A database of a node's own lacks what left memory before the node had its replica, or while the flush marks did not wait for it (rule R27). Nothing in
-// the log brings that back: it comes from a peer's database, page by page in the order of the keys, beside the flushing.
+// A database of a node's own lacks what left memory before the node had its replica, or while the flush marks did not wait for it (rule R27).
+// Nothing in the log brings that back: it comes from a peer's database, page by page in the order of the keys, beside the flushing.
 //
 //	what is missing is noted in the file -> a page from a peer, whose file has what is missing -> rows, by version, and how far that is -> again
 //	                                                                       after the last page: nothing is missing, the shard counts
@@ -31,10 +31,11 @@ func (f *Flusher) Rows(ctx context.Context, shard uint32, after string, limit in
 	return p, nil
 }
 
-// Seed fills a shard's database with what Status says it Lacks, and returns nil when nothing is missing any more; then the shard counts. from asks a peer
-// for the page behind a key, as the peer's Rows returns it; it may ask another peer each time. How far it got is kept in the database: after any
-// error, a restart among them, the next Seed goes on there. A page of a peer that lacks the same, or is not as far, is refused with
-// ErrPeerLacks, what is no page with ErrBadPage. For a sink that is not a file of this node's there is nothing to do.
+// Seed fills a shard's database with what Status says it Lacks, and returns nil when nothing is missing any more; then the shard counts. from asks a
+// peer for the page behind a key, as the peer's Rows returns it; it may ask another peer each time. How far it got is kept in the database: after
+// any error, a restart among them, the next Seed goes on there. A page of a peer that lacks the same, or is not as far, is refused with
+// ErrPeerLacks, what is no page with ErrBadPage. For a sink that is not a file of this node's there is nothing to do. While the
+// sink was not compared with the log yet, nothing is known to be missing: Status.Counts says when all is there.
 func (f *Flusher) Seed(ctx context.Context, shard uint32, from func(ctx context.Context, after string, limit int) (Page, error)) (err error) {
 	flushed, sink, done, err := f.beside(shard)
 	if err != nil {

@@ -204,8 +204,8 @@ func (s *sqliteSink) judge(other string) error {
 
 func (s *sqliteSession) fresh() bool { return s.isNew }
 
-// since is where flushing goes on: a cursor of an earlier epoch counts log indexes that this one may have given to other changes, so everything is written
-// again, and the first batch moves the cursor to this epoch.
+// since is where flushing goes on: a cursor of an earlier epoch counts log indexes that this one may have given to other changes, so everything is
+// written again, and the first batch moves the cursor to this epoch.
 func (s *sqliteSession) since() uint64 { return s.cursor.since(s.sink.epoch) }
 
 func (s *sqliteSession) former() uint64 { return s.cursor.former(s.sink.epoch) }

@@ -28,8 +28,8 @@ func (s *sqliteSession) seed(ctx context.Context) (seed seedState, err error) {
 
 func (s *sqliteSession) lacking() Span { return s.lacks }
 
-// note remembers that rows are missing, beside what was missing already. Pages that are there may be older than what is missing now, so seeding begins
-// anew when it is more.
+// note remembers that rows are missing, beside what was missing already. Pages that are there may be older than what is missing now, so seeding
+// begins anew when it is more.
 func (s *sqliteSession) note(ctx context.Context, missing Span) error {
 	if err := s.sink.take(ctx); err != nil {
 		return err
@@ -87,8 +87,8 @@ func (s *sqliteSink) seedSession(ctx context.Context, shard uint32) (*sqliteSess
 	return session, nil
 }
 
-// writePage writes a page and how far that is in one transaction. moved: more is missing than when the page was asked for, or another page was written;
-// nothing was done.
+// writePage writes a page and how far that is in one transaction. moved: more is missing than when the page was asked for, or another page was
+// written; nothing was done.
 func (s *sqliteSession) writePage(ctx context.Context, p *Page, seed seedState) (moved bool, err error) {
 	if err := s.sink.take(ctx); err != nil {
 		return false, err
