@@ -193,14 +193,16 @@ func (o *outbox) gather(l *lane) (ctx context.Context, fr *frame, body []byte, a
 	defer o.mu.Unlock()
 	fr = &frame{}
 	count, bytes := 0, 0
-	var first, last time.Time
+	var first, base time.Time
+	var apart time.Duration
 	for len(l.queue) > 0 {
 		p := l.queue[0]
 		if !p.over {
 			if count == 0 {
-				first, last = p.deadline, p.deadline.Add(time.Until(p.deadline)/8)
+				first, base, apart = p.deadline, p.deadline, time.Until(p.deadline)/8
 			}
-			if count > 0 && (count+p.count > cfg.MaxFrameRequests || bytes+len(p.body) > cfg.MaxFrameBytes || p.deadline.After(last)) {
+			full := count+p.count > cfg.MaxFrameRequests || bytes+len(p.body) > cfg.MaxFrameBytes
+			if count > 0 && (full || p.deadline.Sub(base).Abs() > apart) {
 				break
 			}
 			if p.deadline.Before(first) {
