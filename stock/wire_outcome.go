@@ -126,6 +126,9 @@ func (r *WireReader) Outcome() Outcome {
 	}
 	flags := m.uintMax(flagReplayed | flagUnconfirmed)
 	o.Replayed, o.Unconfirmed = flags&flagReplayed != 0, flags&flagUnconfirmed != 0
+	if m.err != nil {
+		return Outcome{}
+	}
 	if !m.isNil() {
 		o.Order = m.order()
 	}
