@@ -21,9 +21,9 @@ type opener struct {
 	term uint64
 	// cancel ends the question that is under way.
 	cancel context.CancelFunc
-	// agreed is the term whose clocks agreed, at is when that was.
-	agreed uint64
-	at     time.Time
+	// agreed is the term whose clocks agreed, at is when that was, and wall the same without its monotonic reading.
+	agreed   uint64
+	at, wall time.Time
 	// refused is what the replica's own look at log time said of the clock.
 	refused error
 	// told is the last term that the log has a line about.
@@ -74,8 +74,8 @@ func (o *opener) agrees(term uint64) bool {
 		return false
 	}
 	now := o.r.clock.wall()
-	// Round strips the monotonic reading: what remains is by how much somebody moved the wall clock.
-	if moved := now.Round(0).Sub(o.at.Round(0)) - now.Sub(o.at); moved.Abs() > o.r.cfg.MaxClockSkew {
+	// What the wall clock went on by, less the time that passed, is by how much somebody set it.
+	if moved := now.Round(0).Sub(o.wall) - now.Sub(o.at); moved.Abs() > o.r.cfg.MaxClockSkew {
 		o.begin(term)
 		return false
 	}
@@ -163,7 +163,7 @@ func (o *opener) ask(ctx context.Context, term uint64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.term == term {
-		o.term, o.agreed, o.at = 0, term, at
+		o.term, o.agreed, o.at, o.wall = 0, term, at, at.Round(0)
 		o.r.system.Root.Send(o.r.directory.shard.Load(), &agreed{term})
 	}
 	return nil

@@ -128,14 +128,21 @@ func (s *Shard) Answered(m Mark, term uint64, node string) bool {
 // says that nobody else led in a higher term when the mark was taken, if this replica led in that term then; Leads says that. It sends nothing by
 // itself: heartbeats come every tenth of Config.HeartbeatTimeout, and Heard tells of answers.
 func (s *Shard) Confirmed(m Mark, term uint64) bool {
-	voters, self := s.voters()
-	answered := 0
-	for _, voter := range voters {
-		if voter == self || s.contacts.since(m, term, voter) {
+	r := s.replica.Load()
+	if r == nil {
+		return false
+	}
+	voters, answered := 0, 0
+	for _, member := range r.raft.GetConfiguration().Configuration().Servers {
+		if member.Suffrage != raft.Voter {
+			continue
+		}
+		voters++
+		if member.ID == r.self || s.contacts.since(m, term, member.ID) {
 			answered++
 		}
 	}
-	return len(voters) > 0 && 2*answered > len(voters)
+	return 2*answered > voters
 }
 
 // Heard returns a channel that is closed when the next answer has been counted.
