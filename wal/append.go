@@ -18,25 +18,30 @@ func (g *Group) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {
 		return g.log.err()
 	}
+	return g.log.await(g.store(logs))
+}
+
+// store adds entries to as many batches as they take.
+func (g *Group) store(logs []*raft.Log) (pending, error) {
 	l := g.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.refusalLocked(); err != nil {
-		return err
+		return pending{}, err
 	}
 	if err := g.admitLocked(logs); err != nil {
-		return err
+		return pending{}, err
 	}
 	for {
 		b, err := l.beginLocked(frameBytes(entryPayloadBytes(logs[0])))
 		if err != nil {
-			return err
+			return pending{}, err
 		}
 		if err := g.followsLocked(logs[0].Index); err != nil {
-			return err // another caller came between two batches of this one
+			return pending{}, err // another caller came between two batches of this one
 		}
 		if logs = g.fillLocked(b, logs); len(logs) == 0 {
-			return l.awaitLocked(b)
+			return b.pending(), nil
 		}
 		l.filled.Signal()
 	}

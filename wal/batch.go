@@ -14,7 +14,7 @@ type batch struct {
 	entries int
 	ranges  int
 	moved   int       // where the frames of rewritten entries begin, behind all others
-	written sync.Cond // on the log's mu: the batch with this ticket is durable, or the log ends
+	written sync.Cond // on the log's wait, shared: the batch with this ticket is durable, or the log ends
 }
 
 func (b *batch) reset(ticket uint64) {
@@ -54,15 +54,28 @@ func (l *Log) refusalLocked() error {
 	return nil
 }
 
-// awaitLocked hands b to the committer and returns when all that was added to it is durable and visible.
-func (l *Log) awaitLocked(b *batch) error {
-	ticket := b.ticket
+// pending is what a call waits for: all that was added to a batch. The zero value is nothing.
+type pending struct {
+	batch  *batch
+	ticket uint64
+}
+
+func (b *batch) pending() pending { return pending{b, b.ticket} }
+
+// await hands the batch to the committer and returns when all that was added to it is durable and visible. It is called
+// without mu and takes none, so that all who are woken at once go on at once.
+func (l *Log) await(p pending, err error) error {
+	if err != nil || p.batch == nil {
+		return err
+	}
 	l.filled.Signal()
-	for l.durable < ticket {
+	l.wait.RLock()
+	defer l.wait.RUnlock()
+	for l.durable.Load() < p.ticket {
 		if err := l.err(); err != nil {
 			return err
 		}
-		b.written.Wait()
+		p.batch.written.Wait()
 	}
 	return nil
 }

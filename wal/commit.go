@@ -211,12 +211,14 @@ func (l *Log) apply(b *batch) (live int) {
 // publish wakes those who waited for b and gives it back to be filled. It returns false when the log has failed.
 func (l *Log) publish(b *batch) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err() != nil {
-		return false
-	}
-	l.durable = b.ticket
 	l.spare = b
+	l.mu.Unlock()
+	l.wait.Lock()
+	failed := l.err() != nil
+	if !failed {
+		l.durable.Store(b.ticket)
+	}
+	l.wait.Unlock()
 	b.written.Broadcast()
-	return true
+	return !failed
 }

@@ -112,60 +112,63 @@ func (g *Group) GetLog(index uint64, log *raft.Log) error {
 
 // DeleteRange durably removes the entries low..high, which must reach the first or the last one, else ErrMiddle.
 // Indexes that are not there are no error.
-func (g *Group) DeleteRange(low, high uint64) error {
+func (g *Group) DeleteRange(low, high uint64) error { return g.log.await(g.remove(low, high)) }
+
+func (g *Group) remove(low, high uint64) (pending, error) {
 	l := g.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, err := l.beginLocked(frameBytes(rangeBytes))
 	if err != nil {
-		return err
+		return pending{}, err
 	}
 	switch {
 	case g.last == 0 || high < g.first || low > g.last || low > high:
-		return g.settledLocked()
+		return g.unsettledLocked(), nil
 	case low <= g.first && high >= g.last:
-		return g.keepLocked(b, rangeSuffix, 0, 0)
+		return g.keepLocked(b, rangeSuffix, 0, 0), nil
 	case low <= g.first:
-		return g.keepLocked(b, rangePrefix, high+1, g.last)
+		return g.keepLocked(b, rangePrefix, high+1, g.last), nil
 	case high >= g.last:
-		return g.keepLocked(b, rangeSuffix, g.first, low-1)
+		return g.keepLocked(b, rangeSuffix, g.first, low-1), nil
 	}
-	return fmt.Errorf("%w: %d to %d of %d to %d", ErrMiddle, low, high, g.first, g.last)
+	return pending{}, fmt.Errorf("%w: %d to %d of %d to %d", ErrMiddle, low, high, g.first, g.last)
 }
 
 // Drop durably removes all entries of the group; its stable keys stay. The next entry may have any index.
-func (g *Group) Drop() error {
+func (g *Group) Drop() error { return g.log.await(g.removeAll()) }
+
+func (g *Group) removeAll() (pending, error) {
 	l := g.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, err := l.beginLocked(frameBytes(rangeBytes))
 	if err != nil {
-		return err
+		return pending{}, err
 	}
 	if g.last == 0 {
-		return g.settledLocked()
+		return g.unsettledLocked(), nil
 	}
-	return g.keepLocked(b, rangeDrop, 0, 0)
+	return g.keepLocked(b, rangeDrop, 0, 0), nil
 }
 
-// settledLocked returns when all that the group waits for is durable: what somebody else removes a moment before is not
-// gone yet.
-func (g *Group) settledLocked() error {
+// unsettledLocked is what of the group is not durable yet: what somebody else removes a moment before is not gone yet.
+func (g *Group) unsettledLocked() pending {
 	for i := range g.log.batches {
-		if b := &g.log.batches[i]; b.ticket == g.inBatch && b.ticket > g.log.durable {
-			return g.log.awaitLocked(b)
+		if b := &g.log.batches[i]; b.ticket == g.inBatch && b.ticket > g.log.durable.Load() {
+			return b.pending()
 		}
 	}
-	return nil
+	return pending{}
 }
 
-// keepLocked adds the frame after which the live entries are first..last, and waits for it.
-func (g *Group) keepLocked(b *batch, why uint8, first, last uint64) error {
+// keepLocked adds the frame after which the live entries are first..last.
+func (g *Group) keepLocked(b *batch, why uint8, first, last uint64) pending {
 	b.join(g)
 	g.first, g.last = first, last
 	b.buf = addRange(b.buf, g.id, why, first, last)
 	b.ranges++
-	return g.log.awaitLocked(b)
+	return b.pending()
 }
 
 // Set durably stores a value of at most 4,096 bytes under a key of 1 to 255. Set and SetUint64 share their keys.
@@ -173,27 +176,31 @@ func (g *Group) Set(key, value []byte) error {
 	if len(key) == 0 || len(key) > maxKeyBytes || len(value) > maxValueBytes {
 		return fmt.Errorf("%w: a key of %d bytes with a value of %d: want 1 to %d and at most %d", ErrTooLarge, len(key), len(value), maxKeyBytes, maxValueBytes)
 	}
-	l, name := g.log, string(key)
+	return g.log.await(g.put(string(key), value))
+}
+
+func (g *Group) put(name string, value []byte) (pending, error) {
+	l := g.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, err := l.beginLocked(frameBytes(keyBytes(name, len(value))))
 	if err != nil {
-		return err
+		return pending{}, err
 	}
 	need := frameBytes(keyBytes(name, len(value)))
 	if old, ok := g.keys[name]; ok {
 		need -= frameBytes(keyBytes(name, old))
 	}
 	if err := g.reserveLocked(); err != nil {
-		return err
+		return pending{}, err
 	}
 	if err := l.reserveLocked(need); err != nil {
-		return err
+		return pending{}, err
 	}
 	b.join(g)
 	g.keys[name] = len(value)
 	b.buf = addKey(b.buf, g.id, name, value)
-	return l.awaitLocked(b)
+	return b.pending(), nil
 }
 
 // reserveLocked makes room for the group in every checkpoint to come.

@@ -17,7 +17,7 @@ import (
 // the housekeeper (housekeep.go) prepares segments and removes dead ones, the rewriter (rewrite.go) reads the live
 // entries of the oldest segment when they pin too much.
 //
-// Locks, in this order: mu; then a group's mu; then a segment's mu or the cache's.
+// Locks, in this order: mu; then wait or a group's mu; then a segment's mu or the cache's.
 type Log struct {
 	cfg  Config
 	lock io.Closer
@@ -29,7 +29,6 @@ type Log struct {
 	batches  [2]batch
 	fill     *batch     // takes frames while the other one is written
 	spare    *batch     // nil while it is written
-	durable  uint64     // ticket of the last durable batch
 	closing  bool       // Close was called: what waits is still written
 	drained  bool       // the committer is gone
 	starved  bool       // the committer waits for a segment
@@ -44,6 +43,10 @@ type Log struct {
 	used     int64      // length of segments together
 	peak     int        // most segments in use at once, not long ago
 	reserved int        // length of the frames of a checkpoint of all groups, with what is waiting
+
+	// wait is held shared by all who wait for a batch, and for a moment alone when one is durable or the log ends.
+	wait    sync.RWMutex
+	durable atomic.Uint64 // ticket of the last durable batch
 
 	filled  sync.Cond // on mu: fill has frames, or the log ends
 	room    sync.Cond // on mu: fill is empty again, or the log ends
@@ -98,6 +101,9 @@ func newLog(cfg Config) *Log {
 	l.fill.ticket = 1
 	for _, c := range l.conds() {
 		c.L = &l.mu
+	}
+	for i := range l.batches {
+		l.batches[i].written.L = l.wait.RLocker()
 	}
 	warn := func(op string, d time.Duration) {
 		l.cfg.Logger.Warn("the log's disk is slow", "dir", l.cfg.Dir, "operation", op, "over", d)
@@ -222,6 +228,8 @@ func (l *Log) err() error {
 
 // wakeLocked lets everyone who waits look again whether the log ends.
 func (l *Log) wakeLocked() {
+	l.wait.Lock() // who has seen that nothing ends yet waits by now
+	defer l.wait.Unlock()
 	for _, c := range l.conds() {
 		c.Broadcast()
 	}
