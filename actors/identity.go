@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,10 +152,11 @@ func (r *Replica) expired(index uint64) {
 	}
 }
 
-// identify proposes, on the leader, the level that every member knows, and a hash mark when there was work since the last one, or replicas
-// disagree about it. It is called about once a second.
+// identify proposes, on the leader, the settings of the cluster, the level that every member knows, and a hash mark when there was work since the last
+// one, or replicas disagree about it. It is called about once a second.
 func (s *shardActor) identify(now stock.Time) {
 	cfg := &s.r.cfg
+	s.follow(now)
 	if cfg.Level != nil {
 		if to := cfg.Level(); to > s.book.Level() && to <= stock.Level {
 			s.tray.items = append(s.tray.items, item{cmd: &stock.RaiseLevel{Level: to}, term: s.term})
@@ -173,6 +175,23 @@ func (s *shardActor) identify(now stock.Time) {
 	}
 	s.tray.items = append(s.tray.items, item{cmd: verdict, term: s.term})
 	s.marker.arm(now, cfg.HashEvery)
+}
+
+// followingMS is how long a change of settings that the leader proposes may take.
+const followingMS = 60_000
+
+// follow proposes the settings of the cluster when they are not the shard's.
+func (s *shardActor) follow(now stock.Time) {
+	if s.r.cfg.Settings == nil {
+		return
+	}
+	to, version := s.r.cfg.Settings(s.book.Settings())
+	if version == 0 || to == s.book.Settings() {
+		return
+	}
+	s.tray.items = append(s.tray.items, item{term: s.term, cmd: &stock.SetSettings{
+		Meta: stock.Meta{Key: "table-" + strconv.FormatUint(version, 10), Deadline: now.Add(followingMS)}, Settings: to,
+	}})
 }
 
 // hashMark takes a mark's verdict, and sees to it that the state is noted after its entry.

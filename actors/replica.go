@@ -42,6 +42,8 @@ type Replica struct {
 	// applying is the last entry that the shard's actor began, to name it when an actor panics.
 	applying atomic.Uint64
 	flushed  atomic.Uint64
+	// everywhere is set when others must have the rows, too: how far all of them are.
+	everywhere atomic.Pointer[uint64]
 	// past is what the log said when admission opened first.
 	past atomic.Pointer[Past]
 	// identity is what this replica and others said at hash marks; expiredAt is the last entry by which holds fell due.
@@ -98,6 +100,11 @@ type ReplicaConfig struct {
 	Members func() []string
 	// HashEvery is the least time between two hash marks; below 0 there are none.
 	HashEvery time.Duration
+	// Settings returns what the shard's settings should be, given what they are, and the version of the cluster's table that says so, 0 while it is not
+	// known; nil: they stay. It must not wait.
+	Settings func(now stock.Settings) (want stock.Settings, version uint64)
+	// FirstLevel is the level that a new shard begins with; 0: the first there is.
+	FirstLevel uint16
 	// Level returns the level of the rules that every member's binary knows (rule R1); nil: the shard stays at its own. It must not wait.
 	Level func() uint16
 	// OnFault is called once, on a goroutine of its own, when the replica cannot go on: index names the entry, err wraps ErrPanic, ErrClock,
@@ -315,6 +322,18 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 
 // Flushed says that storage has everything up to an index.
 func (r *Replica) Flushed(index uint64) { r.flushed.Store(index) }
+
+// FlushedEverywhere says that every sink that must have the rows, those of other replicas included, has everything up to index (rule R27): settled orders
+// leave memory by that, and not by Flushed, from the first call on.
+func (r *Replica) FlushedEverywhere(index uint64) { r.everywhere.Store(&index) }
+
+// evictTo returns the index up to which settled orders may leave memory.
+func (r *Replica) evictTo() uint64 {
+	if index := r.everywhere.Load(); index != nil {
+		return *index
+	}
+	return r.flushed.Load()
+}
 
 // Past is what a replica's log held before it was first led from here.
 type Past struct {

@@ -18,7 +18,7 @@ func (s *shardActor) open(ctx actor.Context, term uint64) {
 	}
 	if !s.book.Initialized() {
 		s.opening = term
-		s.r.submit([]item{{cmd: &s.r.cfg.Init, term: term}})
+		s.r.submit(s.r.beginning(term))
 		return
 	}
 	if err := s.r.checkClock(s.book.Now()); err != nil {
@@ -49,6 +49,15 @@ func (s *shardActor) refuse(term uint64, err error) {
 	}
 	s.unagreed = term
 	s.r.opener.refuse(term, err)
+}
+
+// beginning is what a shard's very first leader proposes: what the shard is, and the level that the whole cluster begins with.
+func (r *Replica) beginning(term uint64) []item {
+	items := []item{{cmd: &r.cfg.Init, term: term}}
+	if r.cfg.FirstLevel > 0 {
+		items = append(items, item{cmd: &stock.RaiseLevel{Level: r.cfg.FirstLevel}, term: term})
+	}
+	return items
 }
 
 // close ends admission for terms up to one.
@@ -116,7 +125,7 @@ func (s *shardActor) sweep(ctx actor.Context) {
 	if s.term == 0 || now < s.sweeper.at {
 		return
 	}
-	flushed := s.r.flushed.Load()
+	flushed := s.r.evictTo()
 	span, next := s.book.Evictable(now, flushed, s.sweepFrom, sweepLedgers)
 	s.sweepFrom = next
 	if span != nil {
@@ -136,6 +145,6 @@ func (s *shardActor) sweep(ctx actor.Context) {
 // proposeFlushSpan lets the settled orders of one SKU that has, or had, an actor of its own leave memory.
 func (s *shardActor) proposeFlushSpan(number uint32) {
 	if s.term != 0 {
-		s.tray.items = append(s.tray.items, item{cmd: &stock.FlushSpan{Index: s.r.flushed.Load(), First: number, Last: number}, term: s.term})
+		s.tray.items = append(s.tray.items, item{cmd: &stock.FlushSpan{Index: s.r.evictTo(), First: number, Last: number}, term: s.term})
 	}
 }

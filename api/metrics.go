@@ -45,7 +45,8 @@ var latencyBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, 
 
 // overloadBounds are the bounds that an answer may name, by their flags or settings; anything else counts as otherBound.
 var overloadBounds = []string{
-	"max-pending", "max-parked", "max-remembered", "max_open_orders_per_sku", "wal-soft-bytes", boundMemory, boundAudit, boundBackup, otherBound,
+	"max-pending", "max-parked", "max-remembered", "max-forwarded", "max-forwarded-bytes", "max-leaderless",
+	"max_open_orders_per_sku", "wal-soft-bytes", boundMemory, boundAudit, boundBackup, otherBound,
 }
 
 const otherBound = "other"

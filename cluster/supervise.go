@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"holdfast/stock"
 )
 
 // fault is why a replica left its group. First and last are 0 when no entry is to blame.
@@ -124,8 +126,11 @@ func (s *Shard) rebuild() bool {
 	if err := s.replica.Swap(nil).close(); err != nil {
 		return s.stayDown(errors.Join(err, f))
 	}
-	if again {
+	switch {
+	case again:
 		return s.stayDown(fmt.Errorf("%w: %w", ErrEntryFailed, f))
+	case errors.Is(f, stock.ErrDiverged):
+		return s.stayDown(f) // snapshot and log here may hold the wrong state (rule R24)
 	}
 	select {
 	case <-time.After(delay):

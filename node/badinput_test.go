@@ -73,7 +73,7 @@ func (s *store) state(t *testing.T) (hash, length uint64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hash, length = hash*31+h, length+shard.group.CommitIndex()
+		hash, length = hash*31+h, length+shard.group.Load().CommitIndex()
 	}
 	return hash, length
 }

@@ -142,7 +142,7 @@ func TestBadInputOnDisk(t *testing.T) {
 			return unusable(t, func(d *damaged) { d.write("node.json", identityText(1, "n2")) })
 		},
 		"dir-of-a-newer-format": func(t *testing.T) *damaged {
-			return unusable(t, func(d *damaged) { d.write("node.json", identityText(2, "n1")) })
+			return unusable(t, func(d *damaged) { d.write("node.json", identityText(dirFormat+1, "n1")) })
 		},
 		"dir-with-a-damaged-identity": func(t *testing.T) *damaged { return unusable(t, func(d *damaged) { d.write("node.json", "{") }) },
 		"dir-of-something-else":       func(t *testing.T) *damaged { return unusable(t, func(d *damaged) { d.write("thesis.txt", "") }) },

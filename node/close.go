@@ -12,6 +12,8 @@ import (
 func (n *Node) Drain(ctx context.Context) error {
 	n.draining.Store(true)
 	n.server.Drain()
+	n.forwarder.Drain()
+	n.handOver(ctx)
 	n.gateway.Drain()
 	n.awaitAnswers(ctx)
 	n.awaitCallers(ctx)
@@ -96,6 +98,15 @@ func (n *Node) close(ctx context.Context) error {
 			if l != nil { // nobody took it over
 				errs = append(errs, l.Close())
 			}
+		}
+		if n.upkeep != nil {
+			n.upkeep.close()
+		}
+		if n.control != nil {
+			n.control.Close()
+		}
+		if n.forwarder != nil {
+			n.forwarder.Close()
 		}
 		if n.flusher != nil {
 			errs = append(errs, n.flush(ctx))

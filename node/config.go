@@ -49,6 +49,9 @@ type Config struct {
 	// MaxPending bounds the requests of a shard in the actors' hands, MaxParked the parked orders of a SKU, MaxRemembered what a SKU remembers of
 	// retried requests until their deadlines, ApplyBacklog the committed entries of a shard that wait in actors.
 	MaxPending, MaxParked, MaxRemembered, ApplyBacklog int
+	// MaxForwarded and MaxForwardedBytes bound what waits for an answer of one other node, MaxLeaderless the requests that wait for a leader.
+	MaxForwarded, MaxLeaderless int
+	MaxForwardedBytes           int64
 	// The bounds of the front door; see api.Config.
 	MaxBodyBytes, MaxBatchBytes, MaxBodyMemoryBytes int64
 	MaxConns, MaxAdminConns                         int
@@ -81,6 +84,7 @@ func DefaultConfig() Config {
 		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict", JoinTimeout: time.Minute,
 		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour,
 		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, MaxRemembered: stock.DefaultMaxRemembered, ApplyBacklog: 64,
+		MaxForwarded: 65536, MaxForwardedBytes: 64 << 20, MaxLeaderless: 65536,
 		MaxBodyBytes: api.DefaultMaxBodyBytes, MaxBatchBytes: api.DefaultMaxBatchBytes, MaxBodyMemoryBytes: api.DefaultMaxBodyMemoryBytes,
 		MaxConns: api.DefaultMaxConns, MaxAdminConns: api.DefaultMaxAdminConns, BodyTimeout: api.DefaultBodyTimeout,
 		SnapshotBytes: 256 << 20, SnapshotAge: 10 * time.Minute,
@@ -106,13 +110,13 @@ func (c Config) withDefaults() Config {
 	}
 	for _, f := range []struct{ v, to *int }{
 		{&c.Shards, &d.Shards}, {&c.MaxPending, &d.MaxPending}, {&c.MaxParked, &d.MaxParked}, {&c.MaxRemembered, &d.MaxRemembered},
-		{&c.ApplyBacklog, &d.ApplyBacklog},
+		{&c.ApplyBacklog, &d.ApplyBacklog}, {&c.MaxForwarded, &d.MaxForwarded}, {&c.MaxLeaderless, &d.MaxLeaderless},
 		{&c.MaxConns, &d.MaxConns}, {&c.MaxAdminConns, &d.MaxAdminConns},
 	} {
 		fill(f.v, *f.to)
 	}
 	for _, f := range []struct{ v, to *int64 }{
-		{&c.MaxBodyBytes, &d.MaxBodyBytes}, {&c.MaxBatchBytes, &d.MaxBatchBytes}, {&c.MaxBodyMemoryBytes, &d.MaxBodyMemoryBytes},
+		{&c.MaxForwardedBytes, &d.MaxForwardedBytes}, {&c.MaxBodyBytes, &d.MaxBodyBytes}, {&c.MaxBatchBytes, &d.MaxBatchBytes}, {&c.MaxBodyMemoryBytes, &d.MaxBodyMemoryBytes},
 		{&c.SnapshotBytes, &d.SnapshotBytes}, {&c.WALSegmentBytes, &d.WALSegmentBytes}, {&c.WALSoftBytes, &d.WALSoftBytes},
 		{&c.WALHardBytes, &d.WALHardBytes}, {&c.FlushBacklog, &d.FlushBacklog},
 	} {
@@ -159,7 +163,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: --refusals %q: must be strict or fast", ErrConfig, c.Refusals)
 	case c.JoinTimeout < 0:
 		return fmt.Errorf("%w: --join-timeout %v: must be positive", ErrConfig, c.JoinTimeout)
-	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.MaxRemembered < 0 || c.ApplyBacklog < 0 || c.Shards < 0:
+	case c.Retention < 0 || c.MaxPending < 0 || c.MaxParked < 0 || c.MaxRemembered < 0 || c.ApplyBacklog < 0 || c.Shards < 0 ||
+		c.MaxForwarded < 0 || c.MaxForwardedBytes < 0 || c.MaxLeaderless < 0:
 		return fmt.Errorf("%w: a bound is negative", ErrConfig)
 	case c.Retention < minRetention || c.Retention.Milliseconds() > stock.MaxRetentionMS:
 		return fmt.Errorf("%w: --retention %v: must be %v to %d hours; a copy of a request may be under way for a minute, and a key that is forgotten "+

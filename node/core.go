@@ -3,12 +3,13 @@ package node
 import (
 	"holdfast/actors"
 	"holdfast/api"
+	"holdfast/cluster/forward"
 	"holdfast/stock"
 )
 
 // core is the node as the front door sees it.
 type core struct {
-	*actors.Gateway
+	*forward.Forwarder
 	n *Node
 }
 
@@ -26,7 +27,8 @@ func (c core) Availability(sku string) (stock.Availability, bool) {
 // Locate returns the shard that owns a SKU and the node that leads it. While this node leads in raft only, with actors that have not opened yet
 // (rule R14), nobody does: what they have not applied yet would look as if it did not exist.
 func (c core) Locate(sku string) (shard uint32, leader string) {
-	shard, leader = c.n.cluster.Locate(sku)
+	shard = c.n.cluster.ShardIDOf(stock.PartitionOf(sku))
+	leader, _, _ = c.n.control.Leader(shard)
 	if leader == c.n.cfg.NodeID && c.n.Locate(stock.PartitionOf(sku)) == nil {
 		leader = ""
 	}
@@ -55,4 +57,4 @@ func (n *Node) Replicas() []*actors.Replica {
 	return rs
 }
 
-func (n *Node) shardOf(p stock.Partition) *shard { return n.shards[n.cluster.ShardOf(p).ID()-1] }
+func (n *Node) shardOf(p stock.Partition) *shard { return n.shards[n.cluster.ShardIDOf(p)-1] }

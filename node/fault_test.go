@@ -29,7 +29,7 @@ func TestUnknownEntryKeepsTheShardDown(t *testing.T) {
 	}
 	n.cluster.Shard(1).Propose([]byte("not a proposal of this format, nor of any other"), func(error) {})
 	await(t, "shard 1 stays down and says why", func() bool {
-		check := n.shards[0].check()
+		check := n.shardCheck(n.shards[0])
 		return !check.OK && strings.Contains(check.Detail, "the same entry failed twice")
 	})
 	if _, err := c.PlaceOrder(ctx, "k1", client.NewOrder{SKU: bad, User: "u"}); !client.IsNotExecuted(err) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast/actors"
@@ -18,9 +19,11 @@ func (n *Node) Ready() []api.Check {
 	if n.draining.Load() {
 		checks[0].Detail = "the node is going down"
 	}
+	checks = append(checks, n.memberCheck())
 	for _, s := range n.shards {
-		checks = append(checks, s.check())
+		checks = append(checks, n.shardCheck(s), n.replicaCheck(s))
 	}
+	checks = slices.DeleteFunc(checks, func(c api.Check) bool { return c.Name == "" })
 	checks = append(checks, n.storageCheck())
 	if c := n.gapCheck(); !c.OK {
 		checks = append(checks, c)
@@ -28,21 +31,64 @@ func (n *Node) Ready() []api.Check {
 	return append(checks, n.diskCheck())
 }
 
-// check: a shard is ready when the actors of its replica have opened a term; what raft has queued does not count (rule R13).
-func (s *shard) check() api.Check {
-	c := api.Check{Name: fmt.Sprintf("shard %d", s.id)}
-	r := s.replica.Load()
+// memberCheck: a node is ready when it is a member of a cluster and knows its routes.
+func (n *Node) memberCheck() api.Check {
+	c := api.Check{Name: "cluster"}
+	table := n.control.Cluster()
+	member := table.Node(n.cfg.NodeID)
 	switch {
-	case s.group != nil && s.group.Fault() != nil:
-		c.Detail = s.group.Fault().Error()
-	case r == nil:
-		c.Detail = "no leader has opened"
-	case r.Term() == 0:
-		c.Detail = fmt.Sprintf("no leader has opened, applied %d", r.Applied())
+	case !table.Created():
+		c.Detail = "the cluster's table is not known yet"
+	case member == nil:
+		c.Detail = "this node is no member"
 	default:
-		c.OK, c.Detail = true, fmt.Sprintf("open in term %d, applied %d", r.Term(), r.Applied())
+		c.OK, c.Detail = true, fmt.Sprintf("%v of %d, table %d", member.State, len(table.Nodes), table.Version)
 	}
 	return c
+}
+
+// shardCheck: a shard is ready when this node knows a leader that it can reach; the one here leads when the actors of its replica have opened a term:
+// what raft has queued does not count (rule R13).
+func (n *Node) shardCheck(s *shard) api.Check {
+	c := api.Check{Name: fmt.Sprintf("shard %d", s.id)}
+	leader, address, term := n.control.Leader(s.id)
+	r := s.replica.Load()
+	switch {
+	case leader == n.cfg.NodeID && r != nil && r.Term() != 0:
+		c.OK, c.Detail = true, fmt.Sprintf("open in term %d, applied %d", r.Term(), r.Applied())
+	case leader == "" || leader == n.cfg.NodeID:
+		c.Detail = "no leader has opened"
+		if r != nil {
+			c.Detail = fmt.Sprintf("no leader has opened, applied %d", r.Applied())
+		}
+		if group := s.group.Load(); group != nil && group.Fault() != nil {
+			c.Detail = group.Fault().Error()
+		}
+	case !n.reaches(leader):
+		c.Detail = fmt.Sprintf("%s leads and does not answer at %s", leader, address)
+	default:
+		c.OK, c.Detail = true, fmt.Sprintf("%s leads in term %d", leader, term)
+	}
+	return c
+}
+
+// replicaCheck tells of a replica here that is out of its group while others serve the shard.
+func (n *Node) replicaCheck(s *shard) api.Check {
+	group := s.group.Load()
+	if group == nil || group.Fault() == nil {
+		return api.Check{}
+	}
+	return api.Check{Name: fmt.Sprintf("replica of shard %d", s.id), Advisory: true, Detail: group.Fault().Error()}
+}
+
+// reaches reports whether another node answered lately.
+func (n *Node) reaches(node string) bool {
+	for _, s := range n.control.Nodes() {
+		if s.Node == node {
+			return s.Reachable
+		}
+	}
+	return false
 }
 
 func (n *Node) storageCheck() api.Check {

@@ -46,13 +46,13 @@ func (n *Node) limits() []prometheus.Collector {
 	for bound, most := range map[string]int{
 		"max-pending": c.MaxPending, "max-parked": c.MaxParked, "max-remembered": c.MaxRemembered,
 		"apply-backlog": c.ApplyBacklog, "max-conns": c.MaxConns, "max-admin-conns": c.MaxAdminConns,
-		"flush-backlog": int(c.FlushBacklog),
+		"flush-backlog": int(c.FlushBacklog), "max-forwarded": c.MaxForwarded, "max-leaderless": c.MaxLeaderless,
 	} {
 		items.WithLabelValues(bound).Set(float64(most))
 	}
 	for bound, most := range map[string]int64{
 		"max-body-bytes": c.MaxBodyBytes, "max-batch-bytes": c.MaxBatchBytes, "max-body-memory": c.MaxBodyMemoryBytes,
-		"snapshot-bytes": c.SnapshotBytes, "wal-segment-bytes": c.WALSegmentBytes, "wal-soft-bytes": c.WALSoftBytes, "wal-hard-bytes": c.WALHardBytes,
+		"max-forwarded-bytes": c.MaxForwardedBytes, "snapshot-bytes": c.SnapshotBytes, "wal-segment-bytes": c.WALSegmentBytes, "wal-soft-bytes": c.WALSoftBytes, "wal-hard-bytes": c.WALHardBytes,
 	} {
 		bytes.WithLabelValues(bound).Set(float64(most))
 	}

@@ -18,28 +18,36 @@ import (
 	"holdfast/api/audit"
 	"holdfast/api/tracing"
 	"holdfast/cluster"
+	"holdfast/cluster/control"
+	"holdfast/cluster/forward"
+	"holdfast/cluster/meta"
 	"holdfast/cluster/peercert"
-	"holdfast/cluster/placement"
-	"holdfast/stock"
 	"holdfast/storage"
 	"holdfast/wal"
 )
 
 // Node is one node that serves.
 type Node struct {
-	cfg       Config
-	id        identity
-	clusterID [16]byte
-	registry  *prometheus.Registry
+	cfg      Config
+	id       identity
+	held     *held
+	registry *prometheus.Registry
+	// table is what the cluster was when this node joined it, just now; nil else.
+	table *meta.Cluster
 
 	listeners struct{ http, admin, peer net.Listener }
 	addrs     Addrs
 	log       *wal.Log
 	system    *actors.System
 	gateway   *actors.Gateway
+	forwarder *forward.Forwarder
 	cluster   *cluster.Cluster
-	shards    []*shard // by id, from 1
+	control   *control.Control
+	shards    []*shard // by id, from 1, also those of which nothing is here
 	flusher   *storage.Flusher
+	upkeep    *upkeep
+	// met is closed when this node follows its cluster.
+	met chan struct{}
 	// keys and certificate are nil without; both are read again by the server.
 	keys        *access.Keys
 	certificate *access.Certificate
@@ -66,14 +74,15 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, registry: newRegistry(), fatal: make(chan error, 1), served: make(chan error, 1)}
+	n := &Node{cfg: cfg, registry: newRegistry(), fatal: make(chan error, 1), served: make(chan error, 1), met: make(chan struct{})}
 	for _, step := range []struct {
 		name string
 		open func() error
 	}{
 		{"reading keys and certificate", n.openAccess}, {"opening the data directory", n.openDir}, {"taking the ports", n.listen},
+		{"joining the cluster", func() error { return n.join(ctx) }},
 		{"recovering the log", n.openLog}, {"restoring the shards", n.openShards}, {"opening storage", n.openStorage},
-		{"opening the audit log", n.openAudit}, {"registering the metrics", n.observe},
+		{"meeting the other nodes", n.openCluster}, {"opening the audit log", n.openAudit}, {"registering the metrics", n.observe},
 		{"starting to export spans", n.openTracing}, {"opening the front door", n.openAPI},
 	} {
 		n.opening(step.name)
@@ -94,7 +103,7 @@ func (n *Node) opening(step string) {
 }
 
 func (n *Node) openDir() (err error) {
-	n.id, n.clusterID, err = claim(&n.cfg)
+	n.id, err = claim(&n.cfg)
 	return err
 }
 
@@ -122,7 +131,7 @@ func (n *Node) openLog() (err error) {
 		return err
 	}
 	cfg := n.cfg.logConfig()
-	cfg.ClusterID, cfg.OnFatal, cfg.Observer = n.clusterID, n.fail, newLogMetrics(n.registry)
+	cfg.ClusterID, cfg.OnFatal, cfg.Observer = n.id.clusterID(), n.fail, newLogMetrics(n.registry)
 	n.log, err = wal.Open(cfg)
 	return n.advise(err)
 }
@@ -142,82 +151,6 @@ func (n *Node) advise(err error) error {
 	return err
 }
 
-func (n *Node) openShards() (err error) {
-	n.system = actors.Start(actors.Config{Logger: n.cfg.Logger, Registerer: n.registry})
-	for id := range n.id.Shards {
-		n.shards = append(n.shards, &shard{id: uint32(id + 1), node: n.cfg.NodeID})
-	}
-	peer := n.listeners.peer
-	n.listeners.peer = nil // the cluster closes it, also when it fails
-	n.cluster, err = cluster.Open(cluster.Config{
-		NodeID: n.cfg.NodeID, ClusterID: n.clusterID, Dir: filepath.Join(n.cfg.DataDir, "snapshots"), Shards: n.id.Shards, Listener: peer,
-		Identity: n.identity, Replicas: n.firstReplicas(), Bootstrap: true,
-		Groups:     func(id uint32) cluster.GroupLog { return n.log.Group(id) },
-		NewMachine: n.newMachine, OnFault: n.shardFault, Logger: n.cfg.Logger, Registerer: n.registry,
-		Timing: cluster.Timing{SnapshotAge: n.cfg.SnapshotAge}, Bounds: cluster.Bounds{SnapshotBytes: n.cfg.SnapshotBytes},
-	})
-	if err != nil {
-		return err
-	}
-	for _, s := range n.shards {
-		s.group = n.cluster.Shard(s.id)
-	}
-	n.gateway = n.system.NewGateway(n, func() string {
-		if n.log.OverSoftBound() {
-			return "wal-soft-bytes"
-		}
-		return ""
-	})
-	return nil
-}
-
-// firstReplicas are those that a cluster of one begins with: of each data shard the first.
-func (n *Node) firstReplicas() map[uint32]uint64 {
-	replicas := make(map[uint32]uint64, len(n.shards))
-	for _, s := range n.shards {
-		replicas[s.id] = 1
-	}
-	return replicas
-}
-
-// newMachine makes the actors of a shard's replica; it is called again after a fault.
-func (n *Node) newMachine(s *cluster.Shard) (cluster.Machine, error) {
-	settings := stock.DefaultSettings()
-	settings.RetentionMS = n.cfg.Retention.Milliseconds()
-	r, err := n.system.NewReplica(actors.ReplicaConfig{
-		Shard: s.ID(), Log: raftLog{s}, Init: stock.Init{Partitions: n.partitions(s.ID()), Settings: settings},
-		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, MaxRemembered: n.cfg.MaxRemembered, ApplyBacklog: n.cfg.ApplyBacklog,
-		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
-		FastRefusals: n.cfg.Refusals == "fast",
-		OnFault: func(index uint64, err error) {
-			if errors.Is(err, actors.ErrClock) {
-				n.fail(err)
-				return
-			}
-			s.Fail(index, err)
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	n.shards[s.ID()-1].replica.Store(r)
-	return machine{r}, nil
-}
-
-// partitions returns those of a shard. They are written into the first entry of its log and never change.
-func (n *Node) partitions(id uint32) (owned []stock.Partition) {
-	for p, owner := range placement.Partitions(n.id.Shards) {
-		if owner == id {
-			owned = append(owned, stock.Partition(p))
-		}
-	}
-	return owned
-}
-
-func (n *Node) shardFault(id uint32, err error) {
-	n.cfg.Logger.Error("a replica is out of its group", "shard", id, "error", err)
-}
-
 // fail ends the node: whoever runs it reads Fatal.
 func (n *Node) fail(err error) {
 	select {
@@ -227,9 +160,11 @@ func (n *Node) fail(err error) {
 }
 
 func (n *Node) openStorage() (err error) {
-	shards := make([]storage.Shard, len(n.shards))
-	for i, s := range n.shards {
-		shards[i] = storage.Shard{ID: s.id, Source: s}
+	var shards []storage.Shard
+	for _, s := range n.shards {
+		if s.group.Load() != nil {
+			shards = append(shards, n.flushedShard(s))
+		}
 	}
 	n.flusher, err = storage.Open(storage.Config{
 		Sink: n.cfg.Sink, Path: filepath.Join(n.cfg.DataDir, "orders.db"), ClusterID: n.id.ClusterID, AdoptSink: n.cfg.AdoptSink,
@@ -245,17 +180,47 @@ func (n *Node) openStorage() (err error) {
 
 // flushTerm returns the raft term in which this node writes a shard's rows: any for a database of its own, one that it leads in for a shared one.
 func (n *Node) flushTerm(id uint32) uint64 {
-	s := n.cluster.Shard(id)
-	term := s.Term()
-	if storage.SharedSink(n.cfg.Sink) && !s.Leads(term) {
+	group := n.shards[id-1].group.Load()
+	if group == nil {
+		return 0
+	}
+	term := group.Term()
+	if storage.SharedSink(n.cfg.Sink) && !group.Leads(term) {
 		return 0
 	}
 	return term
 }
 
+// openCluster begins to follow and to serve the cluster.
+func (n *Node) openCluster() (err error) {
+	n.gateway = n.system.NewGateway(n, func() string {
+		if n.log.OverSoftBound() {
+			return "wal-soft-bytes"
+		}
+		return ""
+	})
+	n.forwarder, err = forward.New(forward.Config{
+		Local: n.gateway, Routes: routes{n.control, n.cluster}, Peers: n.cluster.Peers(), Incarnation: n.id.incarnation(),
+		MaxClockSkew: n.cfg.MaxClockSkew, Logger: n.cfg.Logger, Registerer: n.registry, Bounds: forward.Bounds{
+			MaxForwarded: n.cfg.MaxForwarded, MaxForwardedBytes: n.cfg.MaxForwardedBytes, MaxLeaderless: n.cfg.MaxLeaderless,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	for kind, h := range n.forwarder.Handlers() {
+		n.cluster.Peers().Handle(kind, h)
+	}
+	n.cluster.Peers().Handle(cluster.KindSinkRows, rows{n})
+	n.control.Start(control.Of(n.cluster))
+	close(n.met)
+	n.upkeep = startUpkeep(n)
+	return nil
+}
+
 func (n *Node) openAPI() (err error) {
 	n.server, err = api.New(api.Config{
-		Core: core{n.gateway, n}, Health: n, Registry: n.registry, Build: n.cfg.Build, Logger: n.cfg.Logger,
+		Core: core{n.forwarder, n}, Cluster: topologist{n}, Health: n, Registry: n.registry, Build: n.cfg.Build, Logger: n.cfg.Logger,
 		MaxBodyBytes: n.cfg.MaxBodyBytes, MaxBatchBytes: n.cfg.MaxBatchBytes, MaxBodyMemoryBytes: n.cfg.MaxBodyMemoryBytes,
 		BodyTimeout: n.cfg.BodyTimeout, MaxConns: n.cfg.MaxConns, MaxAdminConns: n.cfg.MaxAdminConns,
 		Keys: n.keys, Certificate: n.certificate, Audit: n.audit, RequestLog: n.cfg.RequestLog, Tracer: n.tracer(),
@@ -289,8 +254,8 @@ func (n *Node) awaitReady(ctx context.Context) error {
 		}
 		n.opening("waiting for " + waiting)
 		for _, s := range n.shards {
-			if err := s.group.Fault(); errors.Is(err, cluster.ErrEntryFailed) {
-				return err
+			if group := s.group.Load(); group != nil && errors.Is(group.Fault(), cluster.ErrEntryFailed) {
+				return group.Fault()
 			}
 		}
 		select {

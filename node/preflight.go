@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 )
 
 // Identity is whose a data directory is.
@@ -19,7 +18,7 @@ type Identity struct {
 // or wal.ErrCorrupt when the log is gone.
 func CheckDataDir(cfg Config) (Identity, error) {
 	cfg = cfg.withDefaults()
-	id, err := readIdentity(filepath.Join(cfg.DataDir, "node.json"))
+	id, err := readIdentity(cfg.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = unclaimed(cfg.DataDir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -28,7 +27,7 @@ func CheckDataDir(cfg Config) (Identity, error) {
 		return Identity{}, err
 	}
 	if err == nil {
-		_, err = id.check(&cfg)
+		err = id.check(&cfg)
 	}
 	if err == nil {
 		err = lostLog(cfg.DataDir)

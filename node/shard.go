@@ -14,10 +14,10 @@ import (
 // shard joins what one shard is on this node: the replica of its actors, which may be replaced after a fault, and its raft group.
 type shard struct {
 	id      uint32
-	replica atomic.Pointer[actors.Replica]
-	group   *cluster.Shard
-	node    string      // this one
-	told    atomic.Bool // storage, of the past
+	replica atomic.Pointer[actors.Replica] // nil while none serves
+	group   atomic.Pointer[cluster.Shard]  // nil while none is here
+	node    string                         // this one
+	told    atomic.Bool                    // storage, of the past
 }
 
 var _ storage.Source = (*shard)(nil)
@@ -56,7 +56,7 @@ func (s *shard) History(ctx context.Context) (h storage.History, known bool, err
 	}
 	past, opened := r.Past()
 	if !opened {
-		if leader := s.group.Leader(); leader == "" || leader == s.node {
+		if leader := s.leader(); leader == "" || leader == s.node {
 			return h, false, nil
 		}
 	}
@@ -65,6 +65,21 @@ func (s *shard) History(ctx context.Context) (h storage.History, known bool, err
 	}
 	mark, err := r.FlushMark(ctx)
 	return storage.History{Mark: mark, Index: r.Applied()}, err == nil, err
+}
+
+// leader returns who leads the shard as the replica here knows, "" for nobody.
+func (s *shard) leader() string {
+	if group := s.group.Load(); group != nil {
+		return group.Leader()
+	}
+	return ""
+}
+
+// detach forgets the replica that was removed.
+func (s *shard) detach() {
+	s.group.Store(nil)
+	s.replica.Store(nil)
+	s.told.Store(false)
 }
 
 // machine is a replica as raft sees it.

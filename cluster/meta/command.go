@@ -48,7 +48,7 @@ func (k *Keyed) Head() *Keyed { return k }
 type Create struct {
 	Keyed
 	ClusterID [16]byte
-	// Epoch is 1, or above that of the backup that the cluster is restored from (rule R6).
+	// Epoch is 0, or above that of the backup that the cluster is restored from (rule R6).
 	Epoch uint16
 	Level uint16
 

@@ -32,8 +32,6 @@ func checkCreate(c *Create) Outcome {
 	switch {
 	case c.ClusterID == [16]byte{}:
 		return invalid("cluster_id", "must not be zero")
-	case c.Epoch == 0:
-		return invalid("epoch", "must be at least 1")
 	case c.Level == 0 || c.Level > c.Binary.Level:
 		return invalid("level", "must be at least 1, and known to the node")
 	case c.Shards < 1 || c.Shards > placement.MaxShards:

@@ -139,7 +139,7 @@ func (o *oracle) create(c *Create) Outcome {
 	if o.id != [16]byte{} {
 		return Outcome{Code: AlreadyCreated}
 	}
-	if c.Shards == 0 || c.Shards > placement.MaxShards || c.Epoch == 0 || c.ClusterID == [16]byte{} {
+	if c.Shards == 0 || c.Shards > placement.MaxShards || c.ClusterID == [16]byte{} {
 		return Outcome{Code: InvalidValue}
 	}
 	o.id, o.epoch, o.level, o.settings, o.nextReplica, o.shardCount = c.ClusterID, c.Epoch, c.Level, c.Settings, 2, c.Shards

@@ -56,7 +56,7 @@ func (w *writer) create() Command {
 	}
 	c.Settings.MaxNodes = 4
 	if w.roll(10) == 0 {
-		c.Epoch = 0
+		c.ClusterID = [16]byte{}
 	}
 	return c
 }

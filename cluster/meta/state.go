@@ -8,8 +8,8 @@ import (
 	"holdfast/stock"
 )
 
-// Level is the highest level of features that this program knows (rule R1).
-const Level = 1
+// Level is the highest level of features that this program knows (rule R1): one number for the meta group and the shards.
+const Level = stock.Level
 
 // State is the meta group's state machine: one goroutine applies entries to it in log order.
 type State struct {

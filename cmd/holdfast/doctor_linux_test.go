@@ -226,8 +226,8 @@ func TestDoctorBesideANodeOnSQLite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	n := launch(t, dir)
 	_, found := examined(t, "--data-dir", dir)
-	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 1", "")
+	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 2", "")
 	stop(t, n)
 	_, found = examined(t, "--data-dir", dir)
-	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 1", "")
+	expect(t, found["sink"], doctor.Pass, "sqlite, tables of version 2", "")
 }

@@ -14,6 +14,9 @@ func boundFlags(cmd *cobra.Command, c *node.Config) {
 	f.IntVar(&c.MaxParked, "max-parked", c.MaxParked, "orders that may wait for units under way, a SKU")
 	f.IntVar(&c.MaxRemembered, "max-remembered", c.MaxRemembered, "refusals of retried requests remembered until their deadlines, a SKU")
 	f.IntVar(&c.ApplyBacklog, "apply-backlog", c.ApplyBacklog, "committed log entries that may wait to be applied, a shard")
+	f.IntVar(&c.MaxForwarded, "max-forwarded", c.MaxForwarded, "requests that may wait for the answer of one other node")
+	f.Int64Var(&c.MaxForwardedBytes, "max-forwarded-bytes", c.MaxForwardedBytes, "bytes of these")
+	f.IntVar(&c.MaxLeaderless, "max-leaderless", c.MaxLeaderless, "requests that may wait for a shard to have a leader")
 	f.IntVar(&c.MaxConns, "max-conns", c.MaxConns, "connections of the public listener")
 	f.IntVar(&c.MaxAdminConns, "max-admin-conns", c.MaxAdminConns, "connections of the admin listener")
 	f.Int64Var(&c.MaxBodyBytes, "max-body-bytes", c.MaxBodyBytes, "bytes of a request")
@@ -36,7 +39,8 @@ func checkBounds(c *node.Config) error {
 		ok   bool
 	}{
 		{"max-pending", c.MaxPending > 0}, {"max-parked", c.MaxParked > 0}, {"max-remembered", c.MaxRemembered > 0},
-		{"apply-backlog", c.ApplyBacklog > 0},
+		{"apply-backlog", c.ApplyBacklog > 0}, {"max-forwarded", c.MaxForwarded > 0}, {"max-forwarded-bytes", c.MaxForwardedBytes > 0},
+		{"max-leaderless", c.MaxLeaderless > 0},
 		{"max-conns", c.MaxConns > 0}, {"max-admin-conns", c.MaxAdminConns > 0}, {"max-body-bytes", c.MaxBodyBytes > 0},
 		{"max-batch-bytes", c.MaxBatchBytes > 0}, {"max-body-memory", c.MaxBodyMemoryBytes > 0}, {"body-timeout", c.BodyTimeout > 0},
 		{"snapshot-bytes", c.SnapshotBytes > 0}, {"snapshot-age", c.SnapshotAge > 0}, {"disk-stall-exit", c.DiskStallExit > 0},

@@ -55,6 +55,9 @@ type shardBook struct {
 
 // entry applies one proposal, as an actor does: one from another term than its entry's is dropped (rule R14).
 func (r *replay) entry(group uint32, index, term uint64, data []byte) error {
+	if group == 0 {
+		return nil // the cluster's own
+	}
 	s, err := r.shard(group)
 	if err != nil || index <= s.from {
 		return err

@@ -26,7 +26,10 @@ func gatherContents(c *node.Config, deep bool) contents {
 		return f
 	}
 	f.read = true
-	f.readErr = wal.ReadCommands(nil, log, func(_ uint32, _, _ uint64, data []byte) error {
+	f.readErr = wal.ReadCommands(nil, log, func(group uint32, _, _ uint64, data []byte) error {
+		if group == 0 {
+			return nil // the cluster's own, in another form
+		}
 		h, _, err := stock.PeekHeader(data)
 		if err == nil { // what is no proposal is the shard's to complain about
 			f.last = max(f.last, h.Clock)

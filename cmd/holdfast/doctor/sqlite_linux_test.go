@@ -19,7 +19,7 @@ func TestExamineLooksAtOrders(t *testing.T) {
 		status   Status
 		measured string
 	}{
-		"sound":             {nil, Pass, "tables of version 1"},
+		"sound":             {nil, Pass, "tables of version 2"},
 		"empty":             {[]byte{}, Warn, "gone or empty"},
 		"garbage":           {[]byte(strings.Repeat("garbage ", 1000)), Fail, "not a database of this program"},
 		"another cluster's": {other, Fail, "was written by cluster"},

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"holdfast/cluster"
+	"holdfast/cluster/control"
+	"holdfast/cluster/meta"
+	"holdfast/stock"
+)
+
+// join asks the cluster's nodes to take this one in, when its directory says that it has not been. The incarnation was written before, so asking again
+// after a crash is asking for the same node.
+func (n *Node) join(ctx context.Context) error {
+	if !n.id.joining() {
+		if len(n.cfg.Join) > 0 {
+			n.cfg.Logger.Info("the data directory holds a node already: --join is not looked at", "cluster", n.id.ClusterID)
+		}
+		return nil
+	}
+	among := append(append([]string{}, n.cfg.Join...), n.id.Seeds...)
+	welcome, err := control.Join(ctx, control.JoinConfig{
+		NodeID: n.cfg.NodeID, Incarnation: n.id.incarnation(), Addresses: n.advertised(), Binary: n.binary(),
+		Ask: func(ctx context.Context, address string, body []byte) ([]byte, error) {
+			return cluster.AskToJoin(ctx, cluster.JoinConfig{NodeID: n.cfg.NodeID, Identity: n.identity, Logger: n.cfg.Logger}, address, body)
+		},
+		Among: among, Timeout: n.cfg.JoinTimeout, Logger: n.cfg.Logger,
+	})
+	switch {
+	case errors.Is(err, control.ErrNobodyToJoin):
+		return fmt.Errorf("%w: --join %v: start one of these nodes first, or mend the addresses: %w", ErrJoin, n.cfg.Join, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrDataDir, err)
+	}
+	n.id.take(welcome)
+	n.table = welcome.Table
+	return n.id.write(n.cfg.DataDir)
+}
+
+// take makes the identity that of a member.
+func (id *identity) take(w control.Welcome) {
+	id.ClusterID, id.Shards = fmt.Sprintf("%x", w.ClusterID), w.Shards
+	id.Seeds = nil
+	for i := range w.Table.Nodes {
+		if member := &w.Table.Nodes[i]; member.ID != id.NodeID {
+			id.Seeds = append(id.Seeds, member.Peer)
+		}
+	}
+}
+
+// advertised are the addresses under which others reach this node.
+func (n *Node) advertised() meta.Addresses {
+	pick := func(told, bound string) string {
+		if told != "" {
+			return told
+		}
+		return bound
+	}
+	return meta.Addresses{
+		Peer: pick(n.cfg.AdvertisePeer, n.addrs.Peer), HTTP: pick(n.cfg.AdvertiseHTTP, n.addrs.HTTP), Admin: pick(n.cfg.AdvertiseAdmin, n.addrs.Admin),
+	}
+}
+
+// binary is what this process runs: its version and the highest level of the rules that it knows.
+func (n *Node) binary() meta.Binary {
+	return meta.Binary{Version: n.cfg.Build.Version, Level: stock.Level}
+}
+
+// creation is the command that begins the cluster, nil for a node that joined one.
+func (n *Node) creation() *meta.Create {
+	if !n.id.Founder {
+		return nil
+	}
+	settings := meta.DefaultSettings()
+	settings.RetentionMS = n.cfg.Retention.Milliseconds()
+	return &meta.Create{
+		ClusterID: n.id.clusterID(), Level: stock.Level, Node: n.cfg.NodeID, Incarnation: n.id.incarnation(),
+		Addresses: n.advertised(), Binary: n.binary(), Shards: uint32(n.id.Shards), Partitions: partitionTable(n.id.Shards), Settings: settings,
+	}
+}
