@@ -155,6 +155,8 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 		return Outcome{Code: OK}
 	case *RaiseLevel:
 		return b.raise(at, c)
+	case *RaiseEpoch:
+		return b.raiseEpoch(at, c)
 	case *HashMark:
 		return Outcome{Code: OK}
 	}
@@ -178,7 +180,7 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 // Broadcast reports whether a command is applied by every ledger of the shard, or by every one that it Reaches.
 func Broadcast(c Command) bool {
 	switch c := c.(type) {
-	case *SetSettings, *FlushMark, *FlushSpan:
+	case *SetSettings, *FlushMark, *FlushSpan, *RaiseEpoch:
 		return true
 	case *RaiseLevel:
 		return c.Level >= LevelRefusals

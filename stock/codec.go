@@ -185,7 +185,8 @@ func appendCommand(b []byte, c Command) ([]byte, error) {
 		b, fits = appendFence(b, c)
 	case *Expire:
 		b, fits = appendExpire(b, c)
-	case *Init, *Open, *Create, *Update, *Adjust, *Freeze, *SetSettings, *FlushMark, *FlushSpan, *RaiseLevel, *HashMark:
+	case *Init, *Open, *Create, *Update, *Adjust, *Freeze, *SetSettings, *FlushMark, *FlushSpan, *RaiseLevel, *HashMark,
+		*RaiseEpoch:
 		return appendAdmin(b, c)
 	default:
 		return b, fmt.Errorf("%w: %T", ErrUnknownCommand, c)

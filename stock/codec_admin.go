@@ -36,6 +36,8 @@ func newAdmin(k Kind) Command {
 		return new(RaiseLevel)
 	case KindHashMark:
 		return new(HashMark)
+	case KindRaiseEpoch:
+		return new(RaiseEpoch)
 	}
 	return nil
 }
@@ -58,6 +60,8 @@ func adminFits(c Command) bool {
 		return len(c.SKU) <= MaxNameBytes
 	case *HashMark:
 		return c.fits()
+	case *RaiseEpoch:
+		return c.Epoch <= MaxEpoch
 	}
 	return true
 }

@@ -39,6 +39,7 @@ func drawAdminCommand(t *rapid.T) Command {
 	sku := func() string { return drawText(t, "sku", MaxNameBytes) }
 	kinds := []Kind{
 		KindInit, KindOpen, KindCreate, KindUpdate, KindAdjust, KindFreeze, KindSettings, KindFlushMark, KindFlushSpan, KindRaiseLevel, KindHashMark,
+		KindRaiseEpoch,
 	}
 	kind := rapid.SampledFrom(kinds).Draw(t, "kind")
 	switch kind {
@@ -72,6 +73,8 @@ func drawLaterCommand(t *rapid.T, kind Kind) Command {
 	switch kind {
 	case KindRaiseLevel:
 		return &RaiseLevel{Level: rapid.Uint16Range(0, Level).Draw(t, "level")}
+	case KindRaiseEpoch:
+		return &RaiseEpoch{Epoch: rapid.Uint16Range(0, MaxEpoch).Draw(t, "epoch")}
 	case KindHashMark:
 		names := rapid.SliceOfNDistinct(rapid.StringN(1, -1, MaxReplicaBytes), 0, MaxHashReports, rapid.ID[string]).Draw(t, "replicas")
 		slices.Sort(names)

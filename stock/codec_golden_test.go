@@ -63,11 +63,20 @@ func laterCommands() Proposal {
 	}
 }
 
+// restoredCommands is the proposal with which the log of a restored shard begins.
+func restoredCommands() Proposal {
+	return Proposal{
+		Header:   Header{Term: 9, Clock: 1_700_000_000_124},
+		Commands: []Command{&RaiseEpoch{Epoch: 2}, &RaiseEpoch{Epoch: MaxEpoch}},
+	}
+}
+
 // Every version of the format that was ever written stays readable: one golden file each, and one for the commands of each later level.
 func TestGoldenProposals(t *testing.T) {
 	seen := map[Kind]bool{}
 	golden(t, "codec_v1.hex", everyCommand(), seen)
 	golden(t, "codec_v1_level2.hex", laterCommands(), seen)
+	golden(t, "codec_v1_restore.hex", restoredCommands(), seen)
 	for k := range 256 {
 		isAdmin := newAdmin(Kind(k)) != nil
 		if isOrder := k >= int(KindPlace) && k <= int(KindExpire); seen[Kind(k)] != (isAdmin || isOrder) {

@@ -23,6 +23,7 @@ const (
 	KindFlushSpan
 	KindRaiseLevel
 	KindHashMark
+	KindRaiseEpoch
 )
 
 // Command is one change that travels through the log. Apply decides about it from the state and the command alone (rule R1).

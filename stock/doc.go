@@ -30,6 +30,7 @@
 //	hash.go digest.go   hashes of the state, kept up with each change, by which replicas are held against each other
 //	refused.go     refusals of what may have another copy under way
 //	hashmark.go level.go   the command that does that, and levels of the rules
+//	epoch.go       the first command after a restore
 //
 // Its forms outside memory:
 //

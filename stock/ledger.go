@@ -117,6 +117,9 @@ func (l *Ledger) apply(c Command) Outcome {
 	case *RaiseLevel:
 		l.level = max(l.level, c.Level)
 		return Outcome{Code: OK}
+	case *RaiseEpoch:
+		l.epoch = max(l.epoch, c.Epoch)
+		return Outcome{Code: OK}
 	case *FlushMark:
 		return l.evict(c.Index)
 	case *FlushSpan:

@@ -82,6 +82,8 @@ func (o *Oracle) Apply(at stock.Position, c stock.Command) (stock.Outcome, bool)
 		o.expire(at, c)
 	case *stock.RaiseLevel:
 		o.level = max(o.level, c.Level)
+	case *stock.RaiseEpoch:
+		o.epoch = max(o.epoch, c.Epoch)
 	case *stock.SetSettings:
 		return o.setSettings(at, c), true
 	case *stock.Place:

@@ -83,9 +83,11 @@ func (w *writer) any() stock.Command {
 	return w.again()
 }
 
-// alone draws a command that leaders propose by themselves and that changes no SKU.
+// alone draws a command that leaders propose by themselves and that changes no SKU, or that a restore makes.
 func (w *writer) alone() stock.Command {
-	switch w.roll(3) {
+	switch w.roll(4) {
+	case 3:
+		return &stock.RaiseEpoch{Epoch: w.oracle.epoch + uint16(w.roll(2))}
 	case 1:
 		return &stock.RaiseLevel{Level: uint16(1 + w.roll(stock.Level))}
 	case 2:
