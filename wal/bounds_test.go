@@ -27,6 +27,31 @@ func TestSoftBound(t *testing.T) {
 	}
 }
 
+// TestSoftBoundHasTwoSides goes over the soft bound and a segment below it, where it still is over, and then further.
+func TestSoftBoundHasTwoSides(t *testing.T) {
+	cfg := small(waltest.NewFS())
+	cfg.SoftBytes = 9 * cfg.SegmentBytes
+	l := open(t, cfg)
+	defer closeLog(t, l)
+	g, i := l.Group(1), uint64(0)
+	for ; !l.OverSoftBound(); i++ {
+		must(t, g.StoreLog(entry(1, i+1, 0, 1000)))
+	}
+	below := false
+	for first := uint64(1); l.OverSoftBound(); first++ {
+		if l.Space().UsedBytes <= cfg.SoftBytes {
+			below = true
+		}
+		if first == i {
+			t.Fatal("still over the soft bound with one entry left")
+		}
+		must(t, g.DeleteRange(first, first))
+	}
+	if n := l.Space().UsedBytes; !below || n > cfg.SoftBytes*7/8 || n < cfg.SegmentBytes*6 {
+		t.Errorf("no longer over the soft bound of %d with %d bytes in use; was over below it: %v", cfg.SoftBytes, n, below)
+	}
+}
+
 // TestHardBound fills the log. Entries end it with a reason before the bound; the space that is left takes terms, votes
 // and truncations, now and after the next start, and a truncation makes room again.
 func TestHardBound(t *testing.T) {

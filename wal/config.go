@@ -37,7 +37,7 @@ type Config struct {
 	SegmentBytes int64
 	// CacheBytes is the length of the newest entries kept in memory, 32 MiB by default; below zero is none.
 	CacheBytes int64
-	// SoftBytes is the length of the log above which OverSoftBound is true; 0 is no bound.
+	// SoftBytes is the length of the log above which OverSoftBound becomes true; 0 is no bound.
 	SoftBytes int64
 	// HardBytes is the length the log never exceeds; an append that would need more ends it with ErrHardBound. The last
 	// segment below it is kept for terms, votes and truncations. At least three segments; 0 is no bound.

@@ -17,7 +17,10 @@ import (
 // blame returns why the bad batch was whole once, or "" when it is a torn tail, and the bit, counted from 1, that is
 // flipped if that is why. seq is the sequence it must have. The bytes are as before when it returns.
 func (m image) blame(bad *badBatch, seq uint64) (reason string, flipped int) {
-	if f, ok := m.laterFrame(bad.frame, seq); ok {
+	switch f, ok := m.laterFrame(bad.frame, seq); {
+	case ok && f.payload == nil:
+		return fmt.Sprintf("batch %d is damaged (%s): there are more things behind it that look like later frames than a crash can leave", seq, bad.reason), 0
+	case ok:
 		return fmt.Sprintf("batch %d is damaged (%s): a frame of batch %d, written later, is sound at offset %d", seq, bad.reason, f.batch, f.offset), 0
 	}
 	if bit, ok := oneFlip(m.buf, bad, m.seed, seq); ok {
@@ -26,10 +29,16 @@ func (m image) blame(bad *badBatch, seq uint64) (reason string, flipped int) {
 	return "", 0
 }
 
+// mostWork is how often laterFrame reads the bytes there are, at most: what a crash leaves has hardly anything that looks
+// like a frame and is none.
+const mostWork = 64
+
 // laterFrame looks for a sound frame of a batch after seq, at from or anywhere behind it. Pages that nobody has written to
-// have none: what they hold of an earlier use of the file is not even looked at.
+// have none: what they hold of an earlier use of the file is not even looked at. Bytes made to look like frames that
+// overlap could keep it busy for hours; there it gives up with a frame without a payload.
 func (m image) laterFrame(from int, seq uint64) (frame, bool) {
 	most := uint64(len(m.buf)-from)/endFrameBytes + 1 // so many batches could follow in this segment
+	work := mostWork * (len(m.buf) + pageBytes)
 	for n := from / pageBytes; n*pageBytes < len(m.buf); n++ {
 		if m.untouched(n) {
 			continue
@@ -39,7 +48,14 @@ func (m image) laterFrame(from int, seq uint64) (frame, bool) {
 			if batch := le.Uint64(m.buf[at+8:]); batch <= seq || batch-seq > most {
 				continue
 			}
-			if f, ok := frameAt(m.buf, at); ok && f.sound(m.buf, m.seed) {
+			f, ok := frameAt(m.buf, at)
+			if !ok {
+				continue
+			}
+			if work -= f.bytes; work < 0 {
+				return frame{}, true
+			}
+			if f.sound(m.buf, m.seed) {
 				return f, true
 			}
 		}

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,8 +55,11 @@ func (OS) Remove(name string) error { return os.Remove(name) }
 // SyncDir implements FS.
 func (OS) SyncDir(dir string) error { return syncDir(dir) }
 
-// Open implements FS.
+// Open implements FS. It refuses what is no regular file: opening a pipe waits for somebody to write to it.
 func (OS) Open(name string, mode OpenMode) (File, error) {
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: %w: not a regular file but %v", name, errors.ErrUnsupported, st.Mode().Type())
+	}
 	flags := os.O_RDONLY
 	switch mode {
 	case ReadWrite:

@@ -79,7 +79,7 @@ func (x *index) keep(first, last uint64) error {
 		for _, e := range x.moved {
 			e.seg.live -= int64(e.bytes)
 		}
-		*x = index{extents: x.extents[:0]}
+		*x = index{extents: shift(x.extents, len(x.extents))}
 		return nil
 	}
 	if x.empty() || first < x.first || last > x.last {
@@ -104,12 +104,18 @@ func (x *index) keep(first, last uint64) error {
 	return nil
 }
 
+// keptExtents is how long an array of extents is kept, however little of it is left.
+const keptExtents = 64 << 10
+
 // shift drops the first n extents. When little is left it is copied to the front, so that appends go on in the same array
-// and make no garbage.
+// and make no garbage; a long array of which hardly anything is left is given up.
 func shift(all []extent, n int) []extent {
 	left := all[n:]
 	if len(left) > n {
 		return left
+	}
+	if cap(all) > keptExtents && len(left) < cap(all)/8 {
+		return append(make([]extent, 0, 2*len(left)), left...)
 	}
 	return all[:copy(all, left)]
 }

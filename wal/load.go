@@ -176,7 +176,7 @@ func (d *loaded) takeUnused(at int, m image) error {
 		return nil
 	}
 	before := d.segments[d.active]
-	if f, ok := m.laterFrame(m.start, d.nextBatch); ok {
+	if f, ok := m.laterFrame(m.start, d.nextBatch); ok && f.payload != nil {
 		return &CorruptionError{Segment: before.name, Offset: before.end,
 			Reason: fmt.Sprintf("batch %d is damaged or missing: segment %s goes on with batch %d", d.nextBatch, d.segments[at].name, f.batch)}
 	}

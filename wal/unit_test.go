@@ -81,6 +81,47 @@ func TestBlame(t *testing.T) {
 	}
 }
 
+// TestBlameGivesUp is a torn batch with a payload in which a frame seems to begin every eight bytes, each as long as the rest.
+func TestBlameGivesUp(t *testing.T) {
+	const seed, size = 77, 4 << 20
+	buf := make([]byte, size)
+	for at := 4096; at < size; at += 8 {
+		le.PutUint64(buf[at:], 6|6<<32|1<<63) // as length, as batch, and as kind, wherever it is read
+	}
+	for at := 4096; at+24 < size; at += 24 {
+		le.PutUint32(buf[at+4:], uint32(size-at-64)&^7)
+		le.PutUint64(buf[at+8:], 6)
+		le.PutUint64(buf[at+16:], 1|kindEntry<<32)
+	}
+	m := image{buf: buf, seed: seed}
+	if reason, _ := m.blame(&badBatch{start: 0, frame: 0, reason: "test"}, 5); !bytes.Contains([]byte(reason), []byte("more things")) {
+		t.Errorf("blamed: %q", reason)
+	}
+}
+
+// TestALongIndexShrinks removes nearly all of a long log: the memory of its index goes.
+func TestALongIndexShrinks(t *testing.T) {
+	seg := &segment{name: "a"}
+	for _, drop := range []bool{false, true} {
+		var x index
+		for i := uint64(1); i <= 4*keptExtents; i++ {
+			if err := x.add(i, extent{seg: seg, bytes: 8}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, last := uint64(4*keptExtents-9), uint64(4*keptExtents)
+		if drop {
+			first, last = 0, 0
+		}
+		if err := x.keep(first, last); err != nil || cap(x.extents) > 100 {
+			t.Errorf("%v; room for %d entries is kept", err, cap(x.extents))
+		}
+		if e, ok := x.at(last); ok == drop || !drop && e.seg != seg {
+			t.Errorf("entry %d: %+v, %v", last, e, ok)
+		}
+	}
+}
+
 func TestStaleBytesNeverLookValid(t *testing.T) {
 	buf := finishBatch(addRange(nil, 1, rangePrefix, 3, 9), 5, 1000, roleAppend)
 	for seed := range uint32(1000) {

@@ -41,6 +41,7 @@ type Log struct {
 	unused   []*segment // prepared, following them
 	dead     []*segment // to be removed, preceding them
 	used     int64      // length of segments together
+	over     bool       // what OverSoftBound said last
 	peak     int        // most segments in use at once, not long ago
 	reserved int        // length of the frames of a checkpoint of all groups, with what is waiting
 
@@ -162,14 +163,21 @@ func (l *Log) sorted() []*Group {
 func (l *Log) DiskBytes() int64 { return l.disk.Load() }
 
 // OverSoftBound reports whether the segments in use are longer than Config.SoftBytes: leaders then admit nothing new,
-// and snapshots are due, after which old segments go.
+// and snapshots are due, after which old segments go. It stays true until an eighth of SoftBytes is free again, so that
+// leaders do not open and close with each segment.
 func (l *Log) OverSoftBound() bool {
 	if l.cfg.SoftBytes == 0 {
 		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.used > l.cfg.SoftBytes
+	switch {
+	case l.used > l.cfg.SoftBytes:
+		l.over = true
+	case l.used <= max(l.cfg.SegmentBytes, l.cfg.SoftBytes-l.cfg.SoftBytes/8):
+		l.over = false
+	}
+	return l.over
 }
 
 // Close writes what is waiting, stops the goroutines, closes the files and gives up the lock. Later calls get
