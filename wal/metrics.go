@@ -54,7 +54,7 @@ func (m *Metrics) gauges(reg prometheus.Registerer) {
 		{&m.live, "live_bytes", "Length of the entries that a group still has."},
 		{&m.dead, "dead_bytes", "Bytes of the sealed segments that hold no live entry."},
 		{&m.reclaimable, "reclaimable_bytes", "Dead bytes that rewriting live entries forward would give back."},
-		{&m.prepared, "prepared_segments", "Segments full of zeros, ready for use."},
+		{&m.prepared, "prepared_segments", "Segments ready for use."},
 		{&m.recovery, "recovery_seconds", "Time the last start took to read the log."},
 		{&m.recovered, "recovery_bytes", "Bytes of log the last start read."},
 	} {
@@ -69,8 +69,8 @@ func (m *Metrics) counters(reg prometheus.Registerer) {
 	}{
 		{&m.appended, "appended_bytes_total", "Bytes written in batches, rewritten entries included."},
 		{&m.rewritten, "rewritten_bytes_total", "Bytes of live entries rewritten forward to free old segments."},
-		{&m.made, "segments_prepared_total", "New segment files filled with zeros."},
-		{&m.recycled, "segments_recycled_total", "Old segment files filled with zeros to be used again."},
+		{&m.made, "segments_prepared_total", "New segment files."},
+		{&m.recycled, "segments_recycled_total", "Old segment files given a new header to be used again."},
 		{&m.removed, "segments_removed_total", "Old segment files deleted."},
 	} {
 		*c.to = once(reg, prometheus.NewCounter(prometheus.CounterOpts{Name: metricsPrefix + c.name, Help: c.help}))
