@@ -36,7 +36,7 @@ func (t topologist) Overview(context.Context) (topology.Overview, topology.Refus
 		led[leader]++
 	}
 	for i := range nodes {
-		o.Nodes = append(o.Nodes, nodeView(&nodes[i], t.n.cfg.NodeID, led[nodes[i].Node]))
+		o.Nodes = append(o.Nodes, nodeView(&nodes[i], led[nodes[i].Node]))
 	}
 	for i := range table.Changes {
 		if c := &table.Changes[i]; c.State == meta.Running {
@@ -48,11 +48,11 @@ func (t topologist) Overview(context.Context) (topology.Overview, topology.Refus
 	return o, topology.Refusal{}
 }
 
-func nodeView(s *control.NodeStatus, self string, led int) topology.Node {
+func nodeView(s *control.NodeStatus, led int) topology.Node {
 	v := topology.Node{
 		ID: s.Node, Peer: s.Peer, HTTP: s.HTTP, Admin: s.Admin, State: s.State.String(), ShardsLed: led, Version: s.Version,
 	}
-	if s.Node != self && s.Reachable && !s.ClockAt.IsZero() {
+	if s.Reachable && !s.ClockAt.IsZero() {
 		ahead := s.Clock.Milliseconds()
 		v.ClockOffsetMS = &ahead
 	}
