@@ -20,7 +20,7 @@
 // snapshot, bootstrap), snapshotter.go (when), snapstore.go, snapsink.go, snapfile.go (how, format), fs.go (the file system under them), peer.go (the peer port), peermeet.go, handshake.go (who is
 // there), peerdrop.go (who was turned away), stream.go (one kind of traffic), transport.go (raft over it), contact.go (who answered raft), latesnap.go, installs.go (snapshots that bring nothing),
 // members.go (changes of
-// members), transfer.go (handing leadership over), prompt.go (heartbeats now), trailing.go (who stands still), join.go (nodes that are no members yet),
+// members), transfer.go (handing leadership over), barrier.go (all that was acknowledged), found.go (groups that begin with a state), prompt.go (heartbeats now), trailing.go (who stands still), join.go (nodes that are no members yet),
 // peers.go (requests beside raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, metrics.go, errors.go.
 // Certificates are in peercert, placement is in placement. Why it is so: DESIGN.md.
 //

@@ -34,6 +34,7 @@ type replica struct {
 	openedAt  time.Time
 	ledBy     string        // the last leader that the watcher saw
 	changing  chan struct{} // holds a change of members
+	barring   chan struct{} // holds a barrier
 	prompting atomic.Int32
 	resigning atomic.Bool
 	handover  handover
@@ -54,7 +55,7 @@ const notifyBuffer = 16
 func (s *Shard) openReplica() (_ *replica, err error) {
 	r := &replica{
 		shard: s, cfg: &s.cluster.cfg, notify: make(chan bool, notifyBuffer), poke: make(chan struct{}, 1),
-		changing: make(chan struct{}, 1), asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
+		changing: make(chan struct{}, 1), barring: make(chan struct{}, 1), asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
 		pending: make(map[*proposal]struct{}), openedAt: time.Now(), self: raftID(s.cluster.cfg.NodeID, s.number),
 	}
 	if err := r.openState(); err != nil {
