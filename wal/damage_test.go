@@ -342,16 +342,27 @@ func TestDamageFromTheEnd(t *testing.T) {
 	t.Run("recycled", func(t *testing.T) { damageFromTheEnd(t, recycledSample(t)) })
 }
 
-func damageFromTheEnd(t *testing.T, fs *waltest.FS) {
-	activeOf := func() wal.SegmentReport {
-		r, err := wal.Verify(fs, dir)
-		must(t, err)
-		return r.Segments[slices.IndexFunc(r.Segments, func(s wal.SegmentReport) bool { return !s.Sealed })]
-	}
-	l := open(t, small(fs))
-	for i := uint64(1); activeOf().UsedBytes > 7<<10; i++ { // until what follows fits
+// activeOf is the segment that takes the next batch of a log that nobody has open.
+func activeOf(t *testing.T, fs *waltest.FS) wal.SegmentReport {
+	t.Helper()
+	r, err := wal.Verify(fs, dir)
+	must(t, err)
+	return r.Segments[slices.IndexFunc(r.Segments, func(s wal.SegmentReport) bool { return !s.Sealed })]
+}
+
+// makeRoom appends to a log until half of the active segment is free.
+func makeRoom(t *testing.T, fs *waltest.FS) {
+	t.Helper()
+	for i := uint64(1); len(segmentsOf(fs)) > 0 && activeOf(t, fs).UsedBytes > 7<<10; i++ {
+		l := open(t, small(fs))
 		must(t, l.Group(10).StoreLog(entry(10, i, 0, 900)))
+		closeLog(t, l)
 	}
+}
+
+func damageFromTheEnd(t *testing.T, fs *waltest.FS) {
+	makeRoom(t, fs)
+	l := open(t, small(fs))
 	ends := []int64{0}
 	var states []string
 	for i := uint64(1); i <= 12; i++ {
@@ -361,7 +372,7 @@ func damageFromTheEnd(t *testing.T, fs *waltest.FS) {
 	closeLog(t, l)
 	whole, err := contents(fs.Clone())
 	must(t, err)
-	active := activeOf()
+	active := activeOf(t, fs)
 	segment, end := dir+"/"+active.Name, int(active.UsedBytes)
 	must(t, wal.Inspect(fs, dir, wal.Filter{}, func(f wal.FrameReport) error {
 		if f.Kind == "end" && f.Segment == active.Name {
