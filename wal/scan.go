@@ -24,11 +24,16 @@ func scanSegment(name string, m image, due uint64, visit visitor) (segmentScan, 
 	corrupt := func(offset int, format string, args ...any) (segmentScan, error) {
 		return s, &CorruptionError{Segment: name, Offset: int64(offset), Reason: fmt.Sprintf(format, args...)}
 	}
-	for used := m.used(); s.end < used; {
-		if s.sealed {
+	for used := m.used(); ; {
+		if s.sealed && s.end < used {
 			return corrupt(s.end, "the segment is written to behind its end")
+		} else if s.sealed {
+			return s, nil
 		}
 		b, bad := readBatch(m.buf, s.end, m.seed, due)
+		if bad != nil && s.end >= used {
+			return s, nil // nobody has written there; a batch counts even if its pages happen to have the sums of what was there
+		}
 		if bad != nil {
 			if due == 0 {
 				return corrupt(bad.frame, "the first batch of the oldest segment is damaged (%s)", bad.reason)
@@ -49,7 +54,6 @@ func scanSegment(name string, m image, due uint64, visit visitor) (segmentScan, 
 		s.took(b)
 		due = b.seq + 1
 	}
-	return s, nil
 }
 
 // tear notes a torn tail: what stands from s.end to used.

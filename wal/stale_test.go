@@ -75,6 +75,19 @@ func TestStaleFramesBehindATornTail(t *testing.T) {
 	}
 }
 
+// TestABatchCountsWhateverItsPagesSums takes every page of a segment for untouched, as a chance of one in 2^32 may do with
+// one: all batches are there all the same.
+func TestABatchCountsWhateverItsPagesSums(t *testing.T) {
+	buf := segmentBytes(9, 222, 1000, 20)
+	sums := make(pageSums, len(buf)/pageBytes*4)
+	sums.add(buf, 0)
+	m := image{buf: buf, seed: oldSeed(buf), start: headerBytes, sums: sums}
+	scan, err := scanSegment("x", m, 1000, func(uint8, frame) error { return nil })
+	if m.used() != m.start || err != nil || scan.batches != 21 || scan.dirty != 0 {
+		t.Errorf("%d batches, tail to %d, %v; used to %d", scan.batches, scan.dirty, err, m.used())
+	}
+}
+
 func oldSeed(content []byte) uint32 { return le.Uint32(content[headerCRC:]) }
 
 // reseal gives whole frames in buf the sequences from seq on, one more after each end frame.
