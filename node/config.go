@@ -46,6 +46,9 @@ type Config struct {
 	AcceptClock               bool
 	MaxClockSkew, MaxDowntime time.Duration
 
+	// HashEvery is how often the replicas of a shard compare their states while there is work (rule R24).
+	HashEvery time.Duration
+
 	// MaxPending bounds the requests of a shard in the actors' hands, MaxParked the parked orders of a SKU, MaxRemembered what a SKU remembers of
 	// retried requests until their deadlines, ApplyBacklog the committed entries of a shard that wait in actors.
 	MaxPending, MaxParked, MaxRemembered, ApplyBacklog int
@@ -82,7 +85,7 @@ func DefaultConfig() Config {
 	return Config{
 		NodeID: "n1", DataDir: "holdfast-data", HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:8081", Peer: "127.0.0.1:8082",
 		Shards: 4, Retention: 24 * time.Hour, Sink: "sqlite", Refusals: "strict", JoinTimeout: time.Minute,
-		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour,
+		MaxClockSkew: 500 * time.Millisecond, MaxDowntime: 7 * 24 * time.Hour, HashEvery: 10 * time.Second,
 		MaxPending: 65536, MaxParked: stock.DefaultMaxParked, MaxRemembered: stock.DefaultMaxRemembered, ApplyBacklog: 64,
 		MaxForwarded: 65536, MaxForwardedBytes: 64 << 20, MaxLeaderless: 65536,
 		MaxBodyBytes: api.DefaultMaxBodyBytes, MaxBatchBytes: api.DefaultMaxBatchBytes, MaxBodyMemoryBytes: api.DefaultMaxBodyMemoryBytes,
@@ -104,6 +107,7 @@ func (c Config) withDefaults() Config {
 	}
 	for _, f := range []struct{ v, to *time.Duration }{
 		{&c.Retention, &d.Retention}, {&c.JoinTimeout, &d.JoinTimeout}, {&c.MaxClockSkew, &d.MaxClockSkew}, {&c.MaxDowntime, &d.MaxDowntime},
+		{&c.HashEvery, &d.HashEvery},
 		{&c.BodyTimeout, &d.BodyTimeout}, {&c.SnapshotAge, &d.SnapshotAge}, {&c.DiskStallExit, &d.DiskStallExit},
 	} {
 		fill(f.v, *f.to)

@@ -90,6 +90,7 @@ func (s *service) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.AcceptClock, "accept-clock", s.AcceptClock, "start although the clock does not agree with the log's time")
 	f.DurationVar(&s.MaxClockSkew, "max-clock-skew", s.MaxClockSkew, "how far the clock may be behind the log's time at the start")
 	f.DurationVar(&s.MaxDowntime, "max-downtime", s.MaxDowntime, "how far the clock may be ahead of the log's time at the start")
+	f.DurationVar(&s.HashEvery, "hash-every", s.HashEvery, "how often the replicas of a shard compare their states while there is work")
 	f.DurationVar(&s.drainTimeout, "drain-timeout", 20*time.Second, "how long an orderly end may take")
 }
 
@@ -107,8 +108,8 @@ func (s *service) check() error {
 		return usagef("--refusals is strict or fast, not %q", s.Refusals)
 	case s.Shards < 1:
 		return usagef("--shards must be at least 1")
-	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0 || s.JoinTimeout <= 0:
-		return usagef("--drain-timeout, --retention, --max-clock-skew, --max-downtime and --join-timeout must be positive")
+	case s.drainTimeout <= 0 || s.Retention <= 0 || s.MaxClockSkew <= 0 || s.MaxDowntime <= 0 || s.JoinTimeout <= 0 || s.HashEvery <= 0:
+		return usagef("--drain-timeout, --retention, --max-clock-skew, --max-downtime, --join-timeout and --hash-every must be positive")
 	}
 	if storage.Redacted(s.Sink) {
 		return usagef("--sink: a mark stands where a password should: 'holdfast config show' does not show passwords; write the password itself, or leave "+
