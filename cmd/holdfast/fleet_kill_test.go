@@ -1,0 +1,79 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"holdfast/cmd/holdfast/fleettest"
+)
+
+// fleetKills is how often a test of several nodes kills one.
+var fleetKills = flag.Int("fleetkills", 2, "how often TestLeadersKilledUnderLoad kills a leader; 20 for acceptance")
+
+const (
+	// settleWithin bounds what a cluster needs until all its replicas are where they should be.
+	settleWithin = 60 * time.Second
+	// plentyOf is stock that no test sells.
+	plentyOf = 10_000_000
+	// sellWithin bounds the wait for the next accepted order, on a machine that does other things too; what it took is reported.
+	sellWithin = 20 * time.Second
+)
+
+// The busiest leader is killed and started again, under load through all nodes, again and again.
+func TestLeadersKilledUnderLoad(t *testing.T) {
+	f := fleettest.Start(t, fleettest.Options{})
+	f.AwaitSettled(settleWithin)
+	skus := f.CreateSKUs(4, plentyOf)
+	load := f.Load(fleettest.LoadConfig{SKUs: skus})
+	var gaps, starts fleettest.Spread
+	for range *fleetKills {
+		awaitSales(f, skus, time.Now(), 20)
+		leader, led := f.Busiest(skus)
+		if leader == nil {
+			t.Fatal("nobody leads")
+		}
+		killed := time.Now()
+		leader.Kill()
+		awaitSales(f, skus, time.Now(), 20)
+		gaps = append(gaps, longestGap(f, led, killed))
+		starts = append(starts, leader.Restart())
+		f.AwaitSettled(settleWithin)
+	}
+	load.Stop()
+	f.Audit()
+	checkAnswers(t, f)
+	t.Logf("%d kills: no sale for %s; ready again after %s; %s", *fleetKills, gaps, starts, f.Ledger().Summary())
+}
+
+// awaitSales waits until so many orders of each SKU were accepted since a moment.
+func awaitSales(f *fleettest.Fleet, skus []string, since time.Time, orders int) {
+	f.Await(sellWithin, "every SKU sells", func() string {
+		for _, sku := range skus {
+			if n := f.Ledger().AcceptedSince(sku, since); n < orders {
+				return fmt.Sprintf("%d orders of %s", n, sku)
+			}
+		}
+		return ""
+	})
+}
+
+// longestGap is the longest time without a sale since a moment, of the SKUs that were led there.
+func longestGap(f *fleettest.Fleet, skus []string, since time.Time) (longest time.Duration) {
+	for _, sku := range skus {
+		longest = max(longest, f.Ledger().Gap(sku, since, time.Now()))
+	}
+	return longest
+}
+
+// checkAnswers wants that callers of live nodes were told nothing worse than to try again.
+func checkAnswers(t *testing.T, f *fleettest.Fleet) {
+	t.Helper()
+	for a, n := range f.Ledger().Blemishes() {
+		t.Errorf("callers of a live node were told %d times: %+v", n, a)
+	}
+	if n := f.Ledger().Failed(); n > 0 {
+		t.Errorf("%d orders were given up", n)
+	}
+}
