@@ -21,7 +21,8 @@
 // there), peerdrop.go (who was turned away), stream.go (one kind of traffic), transport.go (raft over it), contact.go (who answered raft), latesnap.go, installs.go (snapshots that bring nothing),
 // members.go (changes of
 // members), transfer.go (handing leadership over), barrier.go (all that was acknowledged), found.go (groups that begin with a state), prompt.go (heartbeats now), trailing.go (who stands still), join.go (nodes that are no members yet),
-// peers.go (requests beside raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, metrics.go, errors.go.
+// peers.go (requests beside raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, logrepeats.go (what raft says,
+// and how often), metrics.go, errors.go.
 // Certificates are in peercert, placement is in placement. Why it is so: DESIGN.md.
 //
 // Below it: meta (what a cluster knows of itself, and the plans by which replicas move; pure), placement (where things go; pure), peercert (the

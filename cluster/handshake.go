@@ -163,6 +163,17 @@ func answerSum(head, node []byte) uint32 {
 	return crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, node)
 }
 
+// dialRefused is a refusal of the node that was dialed.
+type dialRefused struct{ verdict verdict }
+
+// Error says what the refusal means.
+func (e *dialRefused) Error() string {
+	return fmt.Sprintf("%v: %v: %s", ErrPeerRefused, e.verdict, verdictReasons[e.verdict])
+}
+
+// Unwrap returns ErrPeerRefused.
+func (e *dialRefused) Unwrap() error { return ErrPeerRefused }
+
 // readAnswer reads an answer: who accepted the connection, or ErrPeerRefused with the reason.
 func readAnswer(r io.Reader) (node string, err error) {
 	var b [peerAnswerBytes + maxNodeIDBytes]byte
@@ -170,7 +181,7 @@ func readAnswer(r io.Reader) (node string, err error) {
 		return "", err
 	}
 	if v := verdict(b[0]); v != verdictAccepted {
-		return "", fmt.Errorf("%w: %v: %s", ErrPeerRefused, v, verdictReasons[v])
+		return "", &dialRefused{verdict: v}
 	}
 	if _, err := io.ReadFull(r, b[1:peerAnswerBytes]); err != nil {
 		return "", err

@@ -7,28 +7,26 @@ import (
 	"log"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
 
-// raftLogger carries raft's log into slog, from level warn on: below it raft speaks of every heartbeat. An election of a replica that has heard of
-// no leader yet is no warning: every start has one.
+// raftLogger carries raft's log into slog, from level warn on: below it raft speaks of every heartbeat. What belongs to every start and every change
+// of members is no warning (see ordinary), and what raft says again and again, of a node that does not answer several times a second, is said once in
+// a while (see repeats).
 type raftLogger struct {
-	to   *slog.Logger
-	name string
-	args []any
+	to    *slog.Logger
+	name  string
+	args  []any
+	again *repeats
 }
 
 var _ hclog.Logger = (*raftLogger)(nil)
 
-func newRaftLogger(to *slog.Logger) *raftLogger { return &raftLogger{to: to, name: "raft"} }
-
-// Raft warns at the start of each election. lastLeader is the argument by which it names the leader that fell silent, "" when it knew of none: that
-// is the election of every start, by which the only voter of a group makes itself leader too.
-const (
-	electionWarning = "heartbeat timeout reached, starting election"
-	lastLeader      = "last-leader-id"
-)
+func newRaftLogger(to *slog.Logger) *raftLogger {
+	return &raftLogger{to: to, name: "raft", again: &repeats{now: time.Now}}
+}
 
 // Log passes a message on.
 func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
@@ -36,17 +34,23 @@ func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
 	switch {
 	case level < hclog.Warn:
 		return
+	case ordinary(msg, args):
+		to = slog.LevelDebug
 	case level >= hclog.Error:
 		to = slog.LevelError
-	case msg == electionWarning && !leaderLost(args):
-		to = slog.LevelDebug
 	}
-	l.to.Log(context.Background(), to, l.name+": "+msg, formatted(args)...)
-}
-
-func leaderLost(args []any) bool {
-	at := slices.Index(args, any(lastLeader))
-	return at < 0 || at+1 >= len(args) || fmt.Sprint(args[at+1]) != ""
+	if !l.to.Enabled(context.Background(), to) {
+		return
+	}
+	args = formatted(args)
+	omitted, say := l.again.say(msg, args)
+	if !say {
+		return
+	}
+	if omitted > 0 {
+		args = append(args, "omitted", omitted)
+	}
+	l.to.Log(context.Background(), to, l.name+": "+msg, args...)
 }
 
 // formatted replaces values that hclog would format by their text.
@@ -95,7 +99,7 @@ func (l *raftLogger) ImpliedArgs() []any { return l.args }
 
 // With returns a logger that adds args to every message.
 func (l *raftLogger) With(args ...any) hclog.Logger {
-	return &raftLogger{to: l.to.With(args...), name: l.name, args: append(l.args[:len(l.args):len(l.args)], args...)}
+	return &raftLogger{to: l.to.With(args...), name: l.name, args: append(l.args[:len(l.args):len(l.args)], args...), again: &repeats{now: l.again.now}}
 }
 
 // Name returns the logger's name.
@@ -106,7 +110,7 @@ func (l *raftLogger) Named(name string) hclog.Logger { return l.ResetNamed(l.nam
 
 // ResetNamed returns a logger of another name.
 func (l *raftLogger) ResetNamed(name string) hclog.Logger {
-	return &raftLogger{to: l.to, name: name, args: l.args}
+	return &raftLogger{to: l.to, name: name, args: l.args, again: l.again}
 }
 
 // SetLevel does nothing: the level is warn.

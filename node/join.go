@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"holdfast/cluster"
 	"holdfast/cluster/control"
@@ -30,12 +31,14 @@ func (n *Node) join(ctx context.Context) error {
 	})
 	switch {
 	case errors.Is(err, control.ErrNobodyToJoin):
-		return fmt.Errorf("%w: --join %v: start one of these nodes first, or mend the addresses: %w", ErrJoin, n.cfg.Join, err)
+		return fmt.Errorf("%w: nobody took this node in within %v: start a node at one of %s first, or mend the addresses: %w", ErrJoin, n.cfg.JoinTimeout,
+			strings.Join(among, ", "), err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
 	n.id.take(welcome)
 	n.table = welcome.Table
+	n.cfg.Logger.Info("joined a cluster: its replicas follow", "cluster", n.id.ClusterID, "nodes", len(welcome.Table.Nodes), "shards", welcome.Shards)
 	return n.id.write(n.cfg.DataDir)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"holdfast/api"
@@ -203,7 +204,9 @@ func planned(a meta.Answer, out meta.Outcome, err error) (topology.Plan, topolog
 func (t topologist) Abort(ctx context.Context, caller, change string) (topology.Change, topology.Refusal) {
 	id, ok := meta.ParseChangeID(change)
 	if !ok {
-		return topology.Change{}, refusal(meta.Outcome{Code: meta.UnknownChange}, nil)
+		return topology.Change{}, topology.Refusal{
+			Code: topology.UnknownChange, Text: fmt.Sprintf("there is no change %q", change), WayOut: meta.Outcome{Code: meta.UnknownChange}.WayOut(),
+		}
 	}
 	out, err := t.n.control.Abort(ctx, id, "asked for by "+callerName(caller))
 	if r := refusal(out, err); r.Refused() {
@@ -267,15 +270,24 @@ func refusal(out meta.Outcome, err error) topology.Refusal {
 	}
 }
 
+// plainly takes from an error what says to programs whose it is.
+var plainly = strings.NewReplacer(stock.ErrNotExecuted.Error()+": ", "", stock.ErrUnknown.Error()+": ", "", "control: ", "", "cluster: ", "")
+
 // failure judges an error: nothing was done, or nobody knows.
 func failure(err error) topology.Refusal {
-	r := topology.Refusal{Code: topology.OutcomeUnknown, Text: err.Error(), WayOut: "look at 'holdfast cluster status', and ask again", Retryable: true}
+	r := topology.Refusal{
+		Code: topology.OutcomeUnknown, Text: plainly.Replace(err.Error()), WayOut: "look at 'holdfast cluster status', and ask again", Retryable: true,
+	}
 	if !errors.Is(err, stock.ErrNotExecuted) {
 		return r
 	}
+	for _, row := range wrongAsked {
+		if errors.Is(err, row.err) {
+			r.Code, r.WayOut, r.Retryable = row.code, row.wayOut, false
+			return r
+		}
+	}
 	switch {
-	case errors.Is(err, control.ErrNotEligible), errors.Is(err, cluster.ErrNoHeir):
-		r.Code, r.WayOut, r.Retryable = topology.ReplicaLearns, "choose a voter that answers: 'holdfast cluster shards' shows them", false
 	case errors.Is(err, control.ErrBusy):
 		r.Code, r.Bound = topology.Overloaded, "max-commands"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -284,4 +296,18 @@ func failure(err error) topology.Refusal {
 		r.Code = topology.NoLeader
 	}
 	return r
+}
+
+// wrongAsked are the errors after which the same question would get the same answer.
+var wrongAsked = []struct {
+	err    error
+	code   topology.Code
+	wayOut string
+}{
+	{control.ErrUnknownShard, topology.UnknownShard, "'holdfast cluster shards' shows them; 0 is the meta group"},
+	{control.ErrUnknownNode, topology.UnknownNode, "'holdfast cluster nodes' shows them"},
+	{control.ErrNotJoined, topology.UnknownNode, "start it with --join and the peer address of a member: it adds itself; --dry-run shows the plan before"},
+	{control.ErrNotEligible, topology.ReplicaLearns, "choose a voter: 'holdfast cluster shards' shows them"},
+	{control.ErrSilent, topology.NodeUnreachable, "start it, or choose another: 'holdfast cluster nodes' shows who answers"},
+	{cluster.ErrNoHeir, topology.NodeUnreachable, "bring a node with a vote in the shard back: 'holdfast cluster shards' shows them"},
 }

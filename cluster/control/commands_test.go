@@ -280,10 +280,14 @@ func TestTransferAndSnapshot(t *testing.T) {
 				t.Errorf("transfer to %s: %s, %v", to, led, err)
 			}
 		}
-		for _, to := range []string{"n4", "n9"} { // a learner, and nobody
-			if _, err := c.Transfer(t.Context(), 0, to); !errors.Is(err, ErrNotEligible) || !errors.Is(err, stock.ErrNotExecuted) {
+		for to, want := range map[string]error{"n4": ErrNotEligible, "n9": ErrUnknownNode} { // a learner, and nobody
+			if _, err := c.Transfer(t.Context(), 0, to); !errors.Is(err, want) || !errors.Is(err, stock.ErrNotExecuted) {
 				t.Errorf("transfer to %s: %v", to, err)
 			}
+		}
+		_, _, err := c.Snapshot(t.Context(), 9)
+		if _, of := c.Transfer(t.Context(), 9, ""); !errors.Is(of, ErrUnknownShard) || !errors.Is(err, ErrUnknownShard) {
+			t.Errorf("a shard that is none: %v, %v", of, err)
 		}
 		was := w.leader(1)
 		if led, err := c.Transfer(t.Context(), 1, ""); err != nil || led == was || led == "" {

@@ -242,10 +242,17 @@ func (d *driver) drive() {
 	case change == nil:
 		d.begin(table, v, &left, now)
 	case left.Done() && d.idle():
-		d.send(func(ctx context.Context) { _, _ = d.propose(ctx, &meta.Finish{Change: change.ID}) })
+		d.send(func(ctx context.Context) { d.finish(ctx, change) })
 	default:
 		d.tellOf(change, &left)
 		d.unblock(table, v, change, &left, now)
+	}
+}
+
+// finish ends a change of which nothing is left to do.
+func (d *driver) finish(ctx context.Context, change *meta.Change) {
+	if out, err := d.propose(ctx, &meta.Finish{Change: change.ID}); err == nil && out.Code == meta.OK {
+		d.c.cfg.Logger.Info("a change is completed", "change", change.ID.String(), "kind", change.Kind.String(), "node", change.Node)
 	}
 }
 

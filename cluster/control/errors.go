@@ -18,8 +18,16 @@ var (
 	ErrNoLeader = errors.New("control: the group has no leader that answers")
 	// ErrNoReplica is returned, with stock.ErrNotExecuted, when this node was asked about a shard of which it has no replica.
 	ErrNoReplica = errors.New("control: there is no replica of the shard here")
-	// ErrNotEligible is returned, with stock.ErrNotExecuted, when leadership is to go to a node that is no voter or does not answer.
-	ErrNotEligible = errors.New("control: the node cannot lead the shard")
+	// ErrNotEligible is returned, with stock.ErrNotExecuted, when leadership is to go to a node that is no voter.
+	ErrNotEligible = errors.New("control: the node has no vote in the shard")
+	// ErrSilent is returned, with stock.ErrNotExecuted, when leadership is to go to a node that does not answer.
+	ErrSilent = errors.New("control: the node does not answer")
+	// ErrNotJoined is returned, with stock.ErrNotExecuted, when replicas are to go to a node that never joined.
+	ErrNotJoined = errors.New("control: the node has not joined yet")
+	// ErrUnknownShard is returned, with stock.ErrNotExecuted, for a shard that the cluster does not have.
+	ErrUnknownShard = errors.New("control: there is no such shard")
+	// ErrUnknownNode is returned, with stock.ErrNotExecuted, for a node that the cluster does not have.
+	ErrUnknownNode = errors.New("control: there is no such node")
 	// ErrNoTable is returned, with stock.ErrNotExecuted, while this node knows nothing of its cluster.
 	ErrNoTable = errors.New("control: the cluster's table is not known here yet")
 	// ErrClocks is returned by ClocksAgree when the clock of this machine does not agree with a majority of the shard's voters (rule R2).

@@ -64,7 +64,7 @@ func Join(ctx context.Context, cfg JoinConfig) (Welcome, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	last := errors.New("no address was given")
+	last, told := errors.New("no address was given"), make(map[string]string)
 	for len(cfg.Among) > 0 {
 		for _, address := range cfg.Among {
 			w, err := cfg.try(ctx, address)
@@ -73,7 +73,10 @@ func Join(ctx context.Context, cfg JoinConfig) (Welcome, error) {
 			}
 			if ctx.Err() == nil {
 				last = fmt.Errorf("%s: %w", address, err)
-				cfg.Logger.Info("not joined yet", "address", address, "error", err)
+				if text := err.Error(); told[address] != text {
+					told[address] = text
+					cfg.Logger.Warn("not joined yet: it is tried again", "address", address, "at_most", cfg.Timeout.String(), "error", err)
+				}
 			}
 		}
 		timer := time.NewTimer(cfg.Retry)
@@ -138,7 +141,7 @@ func (c *Control) ServeJoin(ctx context.Context, node string, body []byte) ([]by
 	}
 	a := joinAnswer{Outcome: out}
 	if out.Code == meta.OK {
-		c.cfg.Logger.Info("a node joined", "node", node, "again", out.Replayed)
+		c.cfg.Logger.Info("a node joined", "node", node, "peer", add.Peer, "again", out.Replayed)
 		if a.Table, err = c.tableWith(ctx, node); err != nil {
 			return nil, err
 		}

@@ -10,20 +10,24 @@ import (
 )
 
 // AddNode plans the change that gives a node its replicas, and begins it unless dryRun. The driver does so by itself for every node that joins;
-// this is for those who will not wait, or want to see the plan. A node that did not join yet can only be planned for, with its peer address.
+// this is for those who will not wait, or want to see the plan. A node that did not join yet can only be planned for, with its peer
+// address: else ErrNotJoined.
 func (c *Control) AddNode(ctx context.Context, id, peer string, dryRun bool) (meta.Answer, meta.Outcome, error) {
 	table, err := c.table()
 	if err != nil {
 		return meta.Answer{}, meta.Outcome{}, err
 	}
 	want := meta.Want{Kind: meta.AddingNode, Node: id}
-	if table.Node(id) != nil || !dryRun {
+	if table.Node(id) != nil {
 		return c.change(ctx, want, dryRun)
 	}
 	const drawn = 1 // It has none yet.
 	after, out := table.With(&meta.AddNode{Node: id, Incarnation: drawn, Addresses: meta.Addresses{Peer: peer}, Binary: c.cfg.Binary})
 	if out.Code != meta.OK {
 		return meta.Answer{}, out, nil
+	}
+	if !dryRun {
+		return meta.Answer{}, meta.Outcome{}, fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNotJoined, id)
 	}
 	c.refresh()
 	v := c.view()
@@ -122,20 +126,19 @@ func (c *Control) SetSettings(ctx context.Context, patch meta.SettingsPatch) (me
 }
 
 // Transfer hands the leadership of a shard, 0 for the meta group, to a node, "" for the voter that suits best, and returns the new leader once it
-// is known. ErrNotEligible: the node is no voter or does not answer.
+// is known. ErrNotEligible: the node is no voter; ErrSilent: it does not answer.
 func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (string, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	leader, _, term := c.Leader(shard)
-	if leader == "" {
-		return "", fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoLeader)
+	leader, term, err := c.leaderOf(shard)
+	if err != nil {
+		return "", err
 	}
 	if to == leader {
 		return leader, nil
 	}
-	v := c.view()
-	if g := v.groups[shard]; to != "" && !(slices.Contains(v.Reachable, to) && g != nil && votesIn(g, to)) {
-		return "", fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNotEligible, to)
+	if err := c.eligible(shard, to); err != nil {
+		return "", err
 	}
 	if _, err := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to}); err != nil {
 		return "", err
@@ -157,6 +160,35 @@ func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (string
 	}
 }
 
+// leaderOf returns who leads a shard, and in which term: ErrUnknownShard when the cluster does not have the shard, ErrNoLeader while nobody leads it.
+func (c *Control) leaderOf(shard uint32) (node string, term uint64, err error) {
+	if table := c.Cluster(); table.Created() && table.Shard(shard) == nil {
+		return "", 0, fmt.Errorf("%w: %w: %d", stock.ErrNotExecuted, ErrUnknownShard, shard)
+	}
+	node, _, term = c.Leader(shard)
+	if node == "" {
+		return "", 0, fmt.Errorf("%w: %w: shard %d", stock.ErrNotExecuted, ErrNoLeader, shard)
+	}
+	return node, term, nil
+}
+
+// eligible says why a node, "" for any, cannot be made the leader of a shard.
+func (c *Control) eligible(shard uint32, node string) error {
+	v := c.view()
+	g := v.groups[shard]
+	switch {
+	case node == "":
+		return nil
+	case c.Cluster().Node(node) == nil:
+		return fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrUnknownNode, node)
+	case !slices.Contains(v.Reachable, node):
+		return fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrSilent, node)
+	case g == nil || !votesIn(g, node):
+		return fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNotEligible, node)
+	}
+	return nil
+}
+
 func votesIn(g *groupView, node string) bool {
 	return slices.ContainsFunc(g.Members, func(m meta.GroupMember) bool { return m.Node == node && m.Role == meta.Voter })
 }
@@ -165,9 +197,9 @@ func votesIn(g *groupView, node string) bool {
 func (c *Control) Snapshot(ctx context.Context, shard uint32) (index uint64, bytes int64, err error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	leader, _, _ := c.Leader(shard)
-	if leader == "" {
-		return 0, 0, fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoLeader)
+	leader, _, err := c.leaderOf(shard)
+	if err != nil {
+		return 0, 0, err
 	}
 	d, err := c.give(ctx, leader, order{What: orderSnapshot, Shard: shard})
 	return d.Index, d.Bytes, err

@@ -72,9 +72,11 @@ func (d *driver) step(leader string, step meta.Step, o order) {
 	result := "done"
 	if err != nil {
 		result = "failed"
+		d.c.cfg.Logger.Warn("a step of a change failed, and is tried again", "step", step.String(), "leader", leader, "error", err)
+	} else {
+		d.c.cfg.Logger.Info("a step of a change is done", "step", step.String(), "leader", leader)
 	}
 	d.c.metrics.carried.WithLabelValues(result).Inc()
-	d.c.cfg.Logger.Info("step of a change", "step", step.String(), "leader", leader, "result", result, "error", err)
 	d.refresh(leader)
 	if step.Kind == meta.Transfer {
 		d.refresh(step.Node)
@@ -113,7 +115,7 @@ func (d *driver) begin(table *meta.Cluster, v *view, left *meta.Remains, now tim
 	d.planned = now.Add(d.c.cfg.Retry)
 	d.send(func(ctx context.Context) {
 		if out, err := d.propose(ctx, plan.Begin(meta.Keyed{})); err == nil && out.Code == meta.OK {
-			d.c.cfg.Logger.Info("change begun", "change", out.Change.String(), "kind", want.Kind.String(), "node", want.Node, "steps", len(plan.Steps))
+			d.c.cfg.Logger.Info("a change has begun", "change", out.Change.String(), "kind", want.Kind.String(), "node", want.Node, "steps", len(plan.Steps))
 		}
 	})
 }
@@ -192,8 +194,11 @@ func (d *driver) unblock(table *meta.Cluster, v *view, change *meta.Change, left
 	d.stuck = time.Time{}
 	d.send(func(ctx context.Context) {
 		abort, out := meta.NewAbort(table, v.View, meta.Keyed{}, change.ID, "a replica was lost and the change cannot go on: "+waits)
-		if out.Code == meta.OK {
-			_, _ = d.propose(ctx, abort)
+		if out.Code != meta.OK {
+			return
+		}
+		if out, err := d.propose(ctx, abort); err == nil && out.Code == meta.OK {
+			d.c.cfg.Logger.Warn("a change is aborted: a replica was lost, and it cannot go on", "change", change.ID.String(), "waits_for", waits)
 		}
 	})
 }

@@ -51,7 +51,7 @@ func (o Outcome) Text() string {
 	case DuplicateAddress:
 		return fmt.Sprintf("node %s has that peer address", d.Node)
 	case TooManyNodes:
-		return fmt.Sprintf("the cluster has %d nodes, which is its bound", d.Limit)
+		return fmt.Sprintf("the cluster has %d nodes, and max_nodes has to leave room for all", d.Limit)
 	case UnknownShard:
 		return fmt.Sprintf("there is no replica of shard %d on node %q", d.Shard, d.Node)
 	case LastVoter:
@@ -108,7 +108,7 @@ var wayOut = map[Code]string{
 	UnknownNode:      "look at the ids that holdfast cluster nodes prints",
 	NodeLeaving:      "wait until it has left, or abort the change",
 	DuplicateAddress: "give the node an address of its own (--advertise-peer), or remove the node that has it",
-	TooManyNodes:     "remove a node first, or raise max_nodes with holdfast cluster set",
+	TooManyNodes:     "remove a node first, or allow more: holdfast cluster set --max-nodes",
 	UnknownShard:     "look at what holdfast cluster shards prints",
 	LastVoter:        "add a node and wait for its change to end, then try again",
 	QuorumLoss:       "bring a node back that does not answer, or add one, then try again",

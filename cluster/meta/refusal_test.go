@@ -195,7 +195,7 @@ func TestJoinsThatAreRefused(t *testing.T) {
 		{"an id that cannot be", func(a *AddNode) { a.Node = "n#4" }, InvalidValue, "correct"},
 		{"no port", func(a *AddNode) { a.Peer = "n4" }, InvalidValue, "correct"},
 		{"no level", func(a *AddNode) { a.Level = 0 }, InvalidValue, "correct"},
-		{"one too many", func(*AddNode) { w.send(&SetSettings{Patch: SettingsPatch{MaxNodes: &limit}}) }, TooManyNodes, "max_nodes"},
+		{"one too many", func(*AddNode) { w.send(&SetSettings{Patch: SettingsPatch{MaxNodes: &limit}}) }, TooManyNodes, "max-nodes"},
 	} {
 		a := joining("n4")
 		tc.change(a)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/api/topology"
@@ -11,13 +13,13 @@ func checkNodes(o topology.Overview) finding {
 	var wrong []string
 	for _, n := range o.Nodes {
 		if n.State == topology.Unreachable {
-			wrong = append(wrong, n.ID+" does not answer: start it, or remove it")
+			wrong = append(wrong, n.ID+" does not answer: start it, or take it out with 'holdfast cluster remove "+n.ID+"'")
 		}
 	}
 	if len(o.Nodes) == 0 {
 		wrong = append(wrong, "there is none")
 	}
-	return judged("nodes answer", wrong, "%d", len(o.Nodes))
+	return judged("nodes answer", wrong, "all %d", len(o.Nodes))
 }
 
 func checkVersions(o topology.Overview) finding {
@@ -52,7 +54,7 @@ func checkClocks(o topology.Overview, skew time.Duration) finding {
 	if apart := time.Duration(high-low) * time.Millisecond; apart > skew {
 		wrong = append(wrong, fmt.Sprintf("they are %v apart, more than %v", apart, skew))
 	}
-	return judged("clocks agree", wrong, "%dms apart at most", high-low)
+	return judged("clocks agree", wrong, "%d ms apart at most", high-low)
 }
 
 func checkMeta(o topology.Overview) finding {
@@ -84,7 +86,7 @@ func checkLeaders(o topology.Overview, shards []topology.Shard) finding {
 	if len(shards) == 0 {
 		wrong = append(wrong, "there is no shard")
 	}
-	return judged("shards have a leader", wrong, "%d", len(shards))
+	return judged("shards have a leader", wrong, "all %d", len(shards))
 }
 
 func checkVoters(o topology.Overview, shards []topology.Shard) finding {
@@ -104,14 +106,30 @@ func checkVoters(o topology.Overview, shards []topology.Shard) finding {
 	return judged("shards have their voters", wrong, "%d each", want)
 }
 
+// checkServing tells of replicas that do not serve, those of a node that have one reason in common together.
 func checkServing(shards []topology.Shard) finding {
-	var wrong []string
+	type why struct{ node, reason string }
+	var order []why
+	down := map[why][]string{}
 	for _, s := range shards {
 		for _, r := range s.Replicas {
-			if r.Down != "" {
-				wrong = append(wrong, fmt.Sprintf("shard %d on %s: %s", s.ID, r.Node, r.Down))
+			if r.Down == "" {
+				continue
 			}
+			w := why{r.Node, r.Down}
+			if down[w] == nil {
+				order = append(order, w)
+			}
+			down[w] = append(down[w], strconv.Itoa(int(s.ID)))
 		}
+	}
+	var wrong []string
+	for _, w := range order {
+		name := "shard"
+		if len(down[w]) > 1 {
+			name = "shards"
+		}
+		wrong = append(wrong, fmt.Sprintf("%s %s on %s: %s", name, strings.Join(down[w], " "), w.node, w.reason))
 	}
 	return judged("replicas serve", wrong, "all")
 }
@@ -145,7 +163,7 @@ func checkEvenness(o topology.Overview, shards []topology.Shard) finding {
 			has[r.Node]++
 		}
 	}
-	return even("replicas are even", o, has)
+	return even("replicas are even", staying(o), has)
 }
 
 func checkLeaderships(o topology.Overview, shards []topology.Shard) finding {
@@ -153,13 +171,19 @@ func checkLeaderships(o topology.Overview, shards []topology.Shard) finding {
 	for _, s := range shards {
 		leads[s.Leader]++
 	}
-	return even("leaderships are even", o, leads)
+	var could []topology.Node
+	for _, n := range staying(o) {
+		if n.State != topology.Unreachable {
+			could = append(could, n) // Who does not answer leads nothing, and balancing would not help.
+		}
+	}
+	return even("leaderships are even", could, leads)
 }
 
-// even wants the numbers of the nodes that stay to be within one.
-func even(check string, o topology.Overview, numbers map[string]int) finding {
+// even wants the numbers of some nodes to be within one.
+func even(check string, nodes []topology.Node, numbers map[string]int) finding {
 	var least, most topology.Node
-	for i, n := range staying(o) {
+	for i, n := range nodes {
 		if i == 0 || numbers[n.ID] < numbers[least.ID] {
 			least = n
 		}
@@ -170,7 +194,7 @@ func even(check string, o topology.Overview, numbers map[string]int) finding {
 	low, high := numbers[least.ID], numbers[most.ID]
 	var wrong []string
 	if high-low > 1 {
-		wrong = append(wrong, fmt.Sprintf("%s has %d and %s has %d: holdfast cluster balance", least.ID, low, most.ID, high))
+		wrong = append(wrong, fmt.Sprintf("%s has %d and %s has %d: 'holdfast cluster balance' evens them out", least.ID, low, most.ID, high))
 	}
 	return judged(check, wrong, "%d to %d a node", low, high)
 }
@@ -191,7 +215,7 @@ func checkFlush(shards []topology.Shard, lag time.Duration) finding {
 
 func checkChanges(o topology.Overview, now time.Time) finding {
 	var wrong []string
-	going := ""
+	going := "none is under way"
 	for _, c := range o.Changes {
 		going = described(c)
 		for _, s := range c.Steps {
@@ -203,7 +227,7 @@ func checkChanges(o topology.Overview, now time.Time) finding {
 			wrong = append(wrong, fmt.Sprintf("%s runs for %v", c.ID, ran.Round(time.Minute)))
 		}
 	}
-	return judged("no change is stuck", wrong, "%s", orDash(going))
+	return judged("no change is stuck", wrong, "%s", going)
 }
 
 // staying are the nodes that do not leave, answering those that answer.

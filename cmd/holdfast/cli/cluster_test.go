@@ -30,7 +30,7 @@ func TestCheckFinds(t *testing.T) {
 	}{
 		"all is well": {func(*topology.Overview, []topology.Shard) {}, "", ""},
 		"a dead node": {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[1].State = topology.Unreachable },
-			"nodes answer,shards have a leader", "n2 does not answer: start it, or remove it"},
+			"nodes answer,shards have a leader", "n2 does not answer: start it, or take it out"},
 		"no node":         {func(o *topology.Overview, _ []topology.Shard) { o.Nodes = nil }, "nodes answer,shards have a leader", "there is none"},
 		"another version": {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[2].Version = "1.3.0" }, "versions are equal", "n3 runs 1.3.0, and not 1.2.3"},
 		"a fast clock":    {func(o *topology.Overview, _ []topology.Shard) { o.Nodes[0].ClockOffsetMS = ms(600) }, "clocks agree", "601ms apart, more than 500ms"},
@@ -44,8 +44,17 @@ func TestCheckFinds(t *testing.T) {
 		"a stranger leads": {func(_ *topology.Overview, s []topology.Shard) { s[0].Leader = "n9" }, "shards have a leader", "n9, which leads shard 1"},
 		"a learner":        {func(_ *topology.Overview, s []topology.Shard) { s[2].Replicas[0].Role = topology.Learner }, "shards have their voters", "shard 3 has 2, not 3"},
 		"a replica less":   {func(_ *topology.Overview, s []topology.Shard) { s[2].Replicas = s[2].Replicas[:2] }, "shards have their voters", "shard 3 has 2"},
-		"down":             {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].Down = "it differs" }, "replicas serve", "shard 2 on n3: it differs"},
-		"different":        {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].StateHash = "00" }, "replicas are identical", "shard 2 at index 100"},
+		"a node's": {func(_ *topology.Overview, s []topology.Shard) {
+			s[0].Replicas[2].Down, s[1].Replicas[2].Down, s[1].Replicas[0].Down = "silent", "silent", "it differs"
+		}, "replicas serve", "shards 1 2 on n3: silent; shard 2 on n1: it differs"},
+		"a dead node leads none": {func(o *topology.Overview, s []topology.Shard) {
+			o.Nodes[1].State = topology.Unreachable
+			for i := range s {
+				s[i].Leader = []string{"n1", "n3"}[i%2]
+			}
+		}, "nodes answer", "n2 does not answer"},
+		"down":      {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].Down = "it differs" }, "replicas serve", "shard 2 on n3: it differs"},
+		"different": {func(_ *topology.Overview, s []topology.Shard) { s[1].Replicas[2].StateHash = "00" }, "replicas are identical", "shard 2 at index 100"},
 		"behind": {func(_ *topology.Overview, s []topology.Shard) {
 			s[1].Replicas[2].StateHash, s[1].Replicas[2].HashIndex = "00", 90
 		}, "", ""},
@@ -54,7 +63,7 @@ func TestCheckFinds(t *testing.T) {
 		}, "", ""},
 		"uneven": {func(_ *topology.Overview, s []topology.Shard) {
 			s[0].Replicas[0].Node, s[1].Replicas[0].Node = "n2", "n2"
-		}, "replicas are even", "n1 has 2 and n2 has 6: holdfast cluster balance"},
+		}, "replicas are even", "n1 has 2 and n2 has 6: 'holdfast cluster balance'"},
 		"one leads all": {func(_ *topology.Overview, s []topology.Shard) {
 			for i := range s {
 				s[i].Leader = "n1"

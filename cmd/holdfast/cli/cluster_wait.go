@@ -26,6 +26,9 @@ func (a *app) carryOut(ctx context.Context, r *remote, p *planned, ask func(cont
 	switch {
 	case len(plan.Plan) == 0:
 		a.note("There is nothing to do.")
+		if a.output != "json" {
+			return nil
+		}
 		return a.print(plan, planTable(plan))
 	case p.dryRun:
 		a.note("A dry run: nothing was changed.")

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,7 +64,17 @@ func (r *remote) stream(ctx context.Context, do func(context.Context, *client.Cl
 		return exitWith(ExitUsage, err)
 	}
 	defer c.Close()
-	return remoteError(do(ctx, c))
+	err = do(ctx, c)
+	if wrongListener(err) && r.adminAddr != "" {
+		err = fmt.Errorf("%w Is %s the node's admin listener? --admin-addr names it", err, r.adminAddr)
+	}
+	return remoteError(err)
+}
+
+// wrongListener reports whether a node answered that does not know the route: the other listener, most likely.
+func wrongListener(err error) bool {
+	p, ok := errors.AsType[*client.Problem](err)
+	return ok && p.Code == "route_not_found"
 }
 
 // remoteError is exit 3 when no node could be reached, a TLS that does not come about included: nothing was asked of anybody. Else it is 1: an
