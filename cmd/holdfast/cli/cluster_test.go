@@ -71,8 +71,7 @@ func TestCheckFinds(t *testing.T) {
 		}, "leaderships are even", "n2 has 0 and n1 has 4"},
 		"storage behind": {func(_ *topology.Overview, s []topology.Shard) {
 			s[3].Flush[0].LagMS, s[3].Flush[0].LagOrders = 61_000, 7
-		}, "storage keeps up",
-			"shard 4 on n1: 7 orders, 1m1s"},
+		}, "storage keeps up", "shard 4 on n1: 7 orders, 1m1s"},
 		"a change":        {running(topology.Change{BeganAt: topology.Moment{Time: midnight.Add(45 * time.Minute)}}), "", ""},
 		"a change of old": {running(topology.Change{BeganAt: topology.Moment{Time: midnight}}), "no change is stuck", "c7 runs for 1h0m0s"},
 		"a step that failed": {running(topology.Change{BeganAt: topology.Moment{Time: midnight.Add(59 * time.Minute)},
