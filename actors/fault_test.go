@@ -227,6 +227,27 @@ func TestWrongClockDoesNotOpen(t *testing.T) {
 	}
 }
 
+// A shard that nobody used for longer than a node may be down was not down: whoever leads it next opens.
+func TestIdleIsNotDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, func(c *ReplicaConfig) { c.MaxDowntime = time.Hour })
+		n.must(spec("shoe", 1, true))
+		n.settled()
+		before := n.log.length()
+		advance(3 * time.Hour)
+		if wrote := n.log.length() - before; wrote < 9 || wrote > 13 {
+			t.Errorf("%d entries in three hours", wrote)
+		}
+		n.sameAsReplay()
+		n.settled()
+		n.shut()
+		again := restart(t, n, time.Now, false)
+		again.eventually("it opens", func() bool { return again.replica.Term() == 2 })
+		again.must(place("shoe", "a", "1"))
+		again.close()
+	})
+}
+
 // restart starts a node over the log of another that was shut down.
 func restart(t *testing.T, from *node, now func() time.Time, accept bool) *node {
 	t.Helper()

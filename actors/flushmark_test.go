@@ -59,6 +59,46 @@ func TestFlushMarkEvicts(t *testing.T) {
 	})
 }
 
+// Where other sinks must have the rows, too, nothing leaves memory before a leader has heard of them in its own term (rule R27).
+func TestFlushMarkWaitsForAllSinks(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		synctest.Test(t, func(t *testing.T) {
+			n := start(t, func(c *ReplicaConfig) { shortRetention(c); c.Sinks = true })
+			defer n.close()
+			n.must(spec("shoe", 100, hot))
+			cancelled := func(key string) stock.OrderID {
+				id := n.must(place("shoe", "u", key)).Order.ID
+				n.must(&stock.Cancel{Order: id})
+				return id
+			}
+			first := cancelled("1")
+			n.replica.Flushed(n.replica.Applied())
+			advance(time.Minute)
+			if n.marks() != 0 {
+				t.Fatal("a mark, though nobody asked the others")
+			}
+			n.replica.FlushedEverywhere(1, n.replica.Applied())
+			advance(3 * time.Second)
+			want(t, "an order that all sinks have", n.do(&stock.GetOrder{Order: first}), stock.OrderNotFound)
+
+			second := cancelled("2")
+			n.replica.FlushedEverywhere(1, n.replica.Applied())
+			n.depose(2)
+			n.elect(3, true)
+			n.eventually("it opens", func() bool { return n.replica.Term() == 3 })
+			marks := n.marks()
+			advance(time.Minute)
+			if n.marks() != marks {
+				t.Fatal("a mark by what was found out in an earlier term")
+			}
+			n.must(&stock.GetOrder{Order: second})
+			n.replica.FlushedEverywhere(3, n.replica.Applied())
+			advance(3 * time.Second)
+			want(t, "the second order", n.do(&stock.GetOrder{Order: second}), stock.OrderNotFound)
+		})
+	})
+}
+
 func TestFlushMarksAreRare(t *testing.T) {
 	eachTemperature(t, func(t *testing.T, hot bool) {
 		synctest.Test(t, func(t *testing.T) {

@@ -42,8 +42,8 @@ type Replica struct {
 	// applying is the last entry that the shard's actor began, to name it when an actor panics.
 	applying atomic.Uint64
 	flushed  atomic.Uint64
-	// everywhere is set when others must have the rows, too: how far all of them are.
-	everywhere atomic.Pointer[uint64]
+	// everywhere is how far all sinks are that must have the rows, and the term in which that was found out.
+	everywhere atomic.Pointer[everywhere]
 	// past is what the log said when admission opened first.
 	past atomic.Pointer[Past]
 	// identity is what this replica and others said at hash marks; expiredAt is the last entry by which holds fell due.
@@ -98,6 +98,8 @@ type ReplicaConfig struct {
 	// Members returns the ids of the replicas in the raft group as it is, voters and learners, in a slice of the caller's own. Asked by the leader
 	// only, at most once a second; it must not wait. With nil, or fewer than two members, there are no hash marks.
 	Members func() []string
+	// Sinks says that sinks of other replicas must have the rows, too (rule R27): settled orders leave memory by FlushedEverywhere, not by Flushed.
+	Sinks bool
 	// HashEvery is the least time between two hash marks; below 0 there are none.
 	HashEvery time.Duration
 	// Settings returns what the shard's settings should be, given what they are, and the version of the cluster's table that says so, 0 while it is not
@@ -323,16 +325,22 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 // Flushed says that storage has everything up to an index.
 func (r *Replica) Flushed(index uint64) { r.flushed.Store(index) }
 
-// FlushedEverywhere says that every sink that must have the rows, those of other replicas included, has everything up to index (rule R27): settled orders
-// leave memory by that, and not by Flushed, from the first call on.
-func (r *Replica) FlushedEverywhere(index uint64) { r.everywhere.Store(&index) }
+// FlushedEverywhere says that every sink that must have the rows, those of other replicas included, has everything up to index (rule R27), as was found
+// out in a term. In another term it counts for nothing: a replica may have been added meanwhile that has less.
+func (r *Replica) FlushedEverywhere(term, index uint64) { r.everywhere.Store(&everywhere{term, index}) }
+
+// everywhere is what FlushedEverywhere was told.
+type everywhere struct{ term, index uint64 }
 
 // evictTo returns the index up to which settled orders may leave memory.
 func (r *Replica) evictTo() uint64 {
-	if index := r.everywhere.Load(); index != nil {
-		return *index
+	if !r.cfg.Sinks {
+		return r.flushed.Load()
 	}
-	return r.flushed.Load()
+	if all := r.everywhere.Load(); all != nil && all.term == r.term.Load() {
+		return all.index
+	}
+	return 0
 }
 
 // Past is what a replica's log held before it was first led from here.

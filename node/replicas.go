@@ -122,7 +122,7 @@ func (n *Node) newMachine(group *cluster.Shard) (cluster.Machine, error) {
 		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, MaxRemembered: n.cfg.MaxRemembered, ApplyBacklog: n.cfg.ApplyBacklog,
 		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
 		ClocksAgree:  func(ctx context.Context) error { return n.clocksAgree(ctx, group) },
-		FastRefusals: n.cfg.Refusals == "fast", HashEvery: n.cfg.HashEvery,
+		FastRefusals: n.cfg.Refusals == "fast", HashEvery: n.cfg.HashEvery, Sinks: true,
 		ID: meta.RaftID(n.cfg.NodeID, group.Number()), Members: func() []string { return membersOf(group) },
 		Settings: n.settings, FirstLevel: stock.Level, Level: func() uint16 { return n.control.Cluster().Level },
 		OnFault: func(index uint64, err error) { n.replicaFault(group, index, err) },

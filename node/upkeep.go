@@ -106,21 +106,22 @@ func (u *upkeep) shard(s *shard, st storage.Status, nodes []control.NodeStatus) 
 			r.ReportHash(meta.RaftID(m.Node, m.Number), other.HashIndex, other.Hash)
 		}
 	}
-	if r.Term() == 0 {
+	term := r.Term()
+	if term == 0 {
 		delete(u.late, s.id) // whoever leads next begins anew
 		return
 	}
-	u.flushed(s, st, members, nodes)
+	u.flushed(s, term, st, members, nodes)
 }
 
 // flushed tells the leader's actors how far a flush mark may go: no further than every sink that must have the rows.
-func (u *upkeep) flushed(s *shard, st storage.Status, members meta.Group, nodes []control.NodeStatus) {
+func (u *upkeep) flushed(s *shard, term uint64, st storage.Status, members meta.Group, nodes []control.NodeStatus) {
 	r := s.replica.Load()
 	if r == nil {
 		return
 	}
 	if storage.SharedSink(u.n.cfg.Sink) || len(members.Members) < 2 {
-		r.FlushedEverywhere(st.Index)
+		r.FlushedEverywhere(term, st.Index)
 		return
 	}
 	sinks := make(map[string]storage.SinkIndex, len(members.Members))
@@ -144,7 +145,7 @@ func (u *upkeep) flushed(s *shard, st storage.Status, members meta.Group, nodes 
 	ctx, cancel := context.WithTimeout(u.ctx, upkeepEvery)
 	defer cancel()
 	if mark, err := r.FlushMark(ctx); err == nil {
-		r.FlushedEverywhere(storage.LeastFlushed(mark, all...))
+		r.FlushedEverywhere(term, storage.LeastFlushed(mark, all...))
 	}
 }
 
