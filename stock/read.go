@@ -19,6 +19,9 @@ func (l *Ledger) Read(q Request) Outcome {
 	panic(fmt.Sprintf("stock: %T is not a query", q))
 }
 
+// Live returns how many orders and fences are in memory.
+func (l *Ledger) Live() uint64 { return l.rows.live() }
+
 // Orders returns every order in memory, by counter.
 func (l *Ledger) Orders() []Order {
 	var orders []Order

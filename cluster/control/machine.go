@@ -111,22 +111,28 @@ func (c cut) Release() {}
 
 // Restore replaces the state by one that a cut wrote.
 func (m *machine) Restore(r io.Reader) error {
-	var head [cutHeadBytes]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return fmt.Errorf("control: read snapshot: %w", err)
-	}
-	if head[0] != cutVersion {
-		return fmt.Errorf("%w: snapshot version %d, not %d", meta.ErrUnknownCommand, head[0], cutVersion)
-	}
-	state, err := meta.Restore(r)
+	state, index, term, err := ReadState(r)
 	if err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state, m.applied, m.term = state, binary.BigEndian.Uint64(head[1:]), binary.BigEndian.Uint64(head[9:])
+	m.state, m.applied, m.term = state, index, term
 	m.show()
 	return nil
+}
+
+// ReadState reads a snapshot of the meta group to its end: its state, and the index and term of the last entry in it.
+func ReadState(r io.Reader) (state *meta.State, index, term uint64, err error) {
+	var head [cutHeadBytes]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, 0, 0, fmt.Errorf("control: read snapshot: %w", err)
+	}
+	if head[0] != cutVersion {
+		return nil, 0, 0, fmt.Errorf("%w: snapshot version %d, not %d", meta.ErrUnknownCommand, head[0], cutVersion)
+	}
+	state, err = meta.Restore(r)
+	return state, binary.BigEndian.Uint64(head[1:]), binary.BigEndian.Uint64(head[9:]), err
 }
 
 // Lead has the term opened soon.

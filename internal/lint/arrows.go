@@ -26,6 +26,7 @@ var layers = []layer{
 	{"cluster/placement", []string{"stock", "cluster/placement"}},
 	{"cluster/meta", []string{"stock", "cluster/placement", "cluster/meta"}},
 	{"cluster/control", []string{"stock", "cluster"}},
+	{"cluster/backup", []string{"stock", "cluster"}},
 	{"cluster/forward", []string{"stock", "cluster"}},
 	{"cluster", []string{"stock", "wal", "cluster"}},
 	{"actors", []string{"stock", "actors"}},
