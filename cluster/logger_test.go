@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,6 +60,8 @@ func TestOrdinaryWordsOfRaft(t *testing.T) {
 		{"failed to heartbeat to", []any{"peer", "n2", "error", refused(verdictIdentity)}, false},
 		{"failed to heartbeat to", []any{"peer", "n2", "error"}, false},
 		{electionWarning, nil, false},
+		{brokenOff, []any{"error", &net.OpError{Op: "read", Err: net.ErrClosed}}, true},
+		{brokenOff, []any{"error", io.ErrUnexpectedEOF}, false},
 	} {
 		if got := ordinary(row.msg, row.args); got != row.want {
 			t.Errorf("%s %v: %v", row.msg, row.args, got)

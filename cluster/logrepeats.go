@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -17,10 +18,11 @@ const (
 	noPreviousLog    = "failed to get previous log"
 	sendingOlderLogs = "appendEntries rejected, sending older logs"
 	newerTerm        = "peer has newer term, stopping replication"
+	brokenOff        = "failed to decode incoming command"
 )
 
 // ordinary reports whether a message is news only to who debugs: an election of a replica that has heard of no leader yet; what a leader and an empty
-// replica say to each other first, and before the replica is open; and that a leader learns of the next one.
+// replica say to each other first, and before the replica is open; that a leader learns of the next one; connections that this node itself closed.
 func ordinary(msg string, args []any) bool {
 	switch msg {
 	case electionWarning:
@@ -33,9 +35,9 @@ func ordinary(msg string, args []any) bool {
 		return true
 	}
 	return slices.ContainsFunc(args, func(arg any) bool {
-		var refused *dialRefused
 		err, ok := arg.(error)
-		return ok && errors.As(err, &refused) && refused.verdict == verdictStream
+		var refused *dialRefused
+		return ok && (errors.As(err, &refused) && refused.verdict == verdictStream || msg == brokenOff && errors.Is(err, net.ErrClosed))
 	})
 }
 

@@ -10,6 +10,6 @@
 // datadir.go, identity.go (whose it is), held.go (which replicas it holds), table.go (what the cluster was), lostlog.go one that lost its log,
 // preflight.go what Open would refuse, room.go what of the disk a start needs. The cluster: join.go, replicas.go (opened and removed), routes.go (who
 // leads), report.go (what is said of this node), upkeep.go and rows.go (what takes several nodes), topology.go (the API's view). shard.go, raftlog.go and
-// core.go join actors, cluster, storage and api, which do not know each other; health.go readiness; tracing.go who is told of requests; observe.go and
+// core.go join actors, cluster, storage and api, which do not know each other; health.go readiness, waiting.go a start that waits for it; tracing.go who is told of requests; observe.go and
 // metrics.go metrics of the log, the process and the node; errors.go errors and exit codes.
 package node

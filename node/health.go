@@ -19,7 +19,7 @@ func (n *Node) Ready() []api.Check {
 	if n.draining.Load() {
 		checks[0].Detail = "the node is going down"
 	}
-	checks = append(checks, n.memberCheck())
+	checks = append(checks, n.memberCheck(), n.othersCheck())
 	for _, s := range n.shards {
 		checks = append(checks, n.shardCheck(s), n.replicaCheck(s))
 	}
@@ -40,9 +40,33 @@ func (n *Node) memberCheck() api.Check {
 	case !table.Created():
 		c.Detail = "the cluster's table is not known yet"
 	case member == nil:
-		c.Detail = "this node is no member"
+		c.Detail = "this node was removed from the cluster: end it; its id and its data directory are not used again"
 	default:
 		c.OK, c.Detail = true, fmt.Sprintf("%v of %d, table %d", member.State, len(table.Nodes), table.Version)
+	}
+	return c
+}
+
+// othersCheck names the nodes that do not answer. That alone is no reason to take nothing: others lead what they led.
+func (n *Node) othersCheck() api.Check {
+	c := api.Check{Name: "other nodes", OK: true, Advisory: true}
+	answer, silent := 0, []string{}
+	for _, s := range n.control.Nodes() {
+		switch {
+		case s.Node == n.cfg.NodeID:
+		case s.Reachable:
+			answer++
+		default:
+			silent = append(silent, s.Node+" at "+s.Peer)
+		}
+	}
+	switch {
+	case len(silent) > 0:
+		c.OK, c.Detail = false, "no answer from "+strings.Join(silent, ", ")
+	case answer > 0:
+		c.Detail = fmt.Sprintf("all %d answer", answer)
+	default:
+		return api.Check{}
 	}
 	return c
 }

@@ -212,6 +212,7 @@ func (n *Node) openCluster() (err error) {
 		n.cluster.Peers().Handle(kind, h)
 	}
 	n.cluster.Peers().Handle(cluster.KindSinkRows, rows{n})
+	n.cluster.Peers().Handle(cluster.KindAvailability, nearby{n})
 	n.control.Start(control.Of(n.cluster))
 	close(n.met)
 	n.upkeep = startUpkeep(n)
@@ -238,6 +239,7 @@ func (n *Node) openAPI() (err error) {
 func (n *Node) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
+	told := waitLog{logger: n.cfg.Logger}
 	for {
 		waiting := ""
 		for _, c := range n.Ready() {
@@ -253,6 +255,7 @@ func (n *Node) awaitReady(ctx context.Context) error {
 			return nil
 		}
 		n.opening("waiting for " + waiting)
+		told.note(time.Now(), waiting)
 		for _, s := range n.shards {
 			if group := s.group.Load(); group != nil && errors.Is(group.Fault(), cluster.ErrEntryFailed) {
 				return group.Fault()

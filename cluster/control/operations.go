@@ -92,6 +92,7 @@ func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta
 		}
 		out, err = c.Do(ctx, plan.Begin(meta.Keyed{}))
 		if err != nil || out.Code != meta.StalePlan {
+			c.awaitTable(ctx, func(t *meta.Cluster) bool { return err != nil || out.Code != meta.OK || t.Change(out.Change) != nil })
 			return plan.Answer(out.Change), out, err
 		}
 		select {
@@ -122,7 +123,30 @@ func (c *Control) SetSettings(ctx context.Context, patch meta.SettingsPatch) (me
 	if err != nil {
 		return meta.Settings{}, out, err
 	}
-	return patch.Over(c.Cluster().Settings), out, nil
+	set := patch.Over(c.Cluster().Settings)
+	if out.Code == meta.OK {
+		ctx, cancel := c.bounded(ctx)
+		defer cancel()
+		c.awaitTable(ctx, func(t *meta.Cluster) bool { return t.Settings == set })
+	}
+	return set, out, nil
+}
+
+// awaitTable waits until this node's table shows what the meta group's leader has answered, or ctx ends: who asks this node next wants to see it.
+func (c *Control) awaitTable(ctx context.Context, shows func(*meta.Cluster) bool) {
+	for {
+		changed := c.Changed()
+		if shows(c.Cluster()) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		case <-c.ctx.Done():
+			return
+		}
+	}
 }
 
 // Transfer hands the leadership of a shard, 0 for the meta group, to a node, "" for the voter that suits best, and returns the new leader once it

@@ -13,6 +13,9 @@ import (
 // lookAgain is the pause between two looks at a change.
 const lookAgain = 200 * time.Millisecond
 
+// notKnownYet is how long a node may not know of a change that has begun: another one, behind the same address, was told.
+const notKnownYet = 5 * time.Second
+
 // carryOut asks for a plan, and waits until the change that carries it out has ended.
 func (a *app) carryOut(ctx context.Context, r *remote, p *planned, ask func(context.Context, *client.Client) (topology.Plan, error)) error {
 	var plan topology.Plan
@@ -63,7 +66,7 @@ func planTable(p topology.Plan) table {
 // the middle of a change leaders move. What comes of the change does not depend on who looks.
 func (a *app) await(ctx context.Context, r *remote, id string) (topology.Change, error) {
 	told := map[string]string{}
-	heard := time.Now()
+	heard, seen := time.Now(), false
 	for {
 		var o topology.Overview
 		err := r.call(ctx, func(ctx context.Context, c *client.Client) (err error) {
@@ -74,12 +77,14 @@ func (a *app) await(ctx context.Context, r *remote, id string) (topology.Change,
 			return topology.Change{}, exitWith(codeOf(err, true), fmt.Errorf("change %s goes on, but it cannot be looked at any more: %w", id, err))
 		}
 		if err == nil {
-			heard = time.Now()
 			change, running, found := changeIn(o, id)
-			if !found {
+			switch {
+			case found:
+				heard, seen = time.Now(), true
+			case seen || time.Since(heard) > notKnownYet:
 				return change, fmt.Errorf("change %s is not known any more; 'holdfast cluster status' shows what became of it", id)
 			}
-			if a.tell(change, told); !running {
+			if a.tell(change, told); found && !running {
 				return change, nil
 			}
 		}
