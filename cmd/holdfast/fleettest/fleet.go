@@ -15,6 +15,9 @@ import (
 	"holdfast/cmd/holdfast/child"
 )
 
+// hashEvery is how often replicas compare their states, so that an audit need not wait for long.
+const hashEvery = "500ms"
+
 // startTimeout is how long a node may take until it is ready.
 const startTimeout = 60 * time.Second
 
@@ -120,7 +123,7 @@ func (f *Fleet) prepare() *Node {
 	f.t.Cleanup(n.Client.Close)
 	n.Patient = n.Client.Retrying(client.Policy{Backoff: 5 * time.Millisecond, MaxBackoff: 100 * time.Millisecond})
 	n.args = append(n.args, "serve", "--node-id", n.ID, "--data-dir", n.dir, "--http", n.addrs[0], "--admin", n.addrs[1], "--peer", n.addrs[2],
-		"--shards", fmt.Sprint(f.opts.Shards))
+		"--shards", fmt.Sprint(f.opts.Shards), "--hash-every", hashEvery)
 	if i > 0 {
 		n.args = append(n.args, "--join", strings.Join(f.peers(), ","))
 	}
@@ -155,13 +158,18 @@ func lastLines(text string, max int) string {
 func (n *Node) start() error {
 	ctx, cancel := context.WithTimeout(n.fleet.t.Context(), startTimeout)
 	defer cancel()
-	line := append(append([]string{}, n.fleet.opts.Prefix(n.Index)...), n.fleet.program)
-	process, err := child.Start(ctx, line[0], append(line[1:], n.args...), appender(n.logPath()))
+	process, err := n.run(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.ID, err)
 	}
 	n.set(process)
 	return nil
+}
+
+// run starts a process; when the context ends before it is ready it is killed.
+func (n *Node) run(ctx context.Context) (*child.Node, error) {
+	line := append(append([]string{}, n.fleet.opts.Prefix(n.Index)...), n.fleet.program)
+	return child.Start(ctx, line[0], append(line[1:], n.args...), appender(n.logPath()))
 }
 
 // appender adds what is written to a file, which it opens for each write: a process is outlived by nobody who could close it.

@@ -45,6 +45,8 @@ type Ledger struct {
 	answers  map[Answer]int
 	wrong    []string
 	next     int
+	// slowest is the longest call that a live node executed.
+	slowest time.Duration
 	// failed counts orders that were given up after patience.
 	failed int
 	// unknowns and found count outcomes that were unknown, and those of them that had been executed.
@@ -86,6 +88,13 @@ func (l *Ledger) Failed() int {
 	return l.failed
 }
 
+// Slowest returns how long the longest call took that a live node answered and had executed.
+func (l *Ledger) Slowest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slowest
+}
+
 // Answers returns how many of each answer there were.
 func (l *Ledger) Answers() map[Answer]int {
 	l.mu.Lock()
@@ -117,8 +126,8 @@ func (l *Ledger) Summary() string {
 		parts = append(parts, fmt.Sprintf("%s: %d", name, sums[name]))
 	}
 	unknown, executed := l.Unknown()
-	return fmt.Sprintf("%d orders acknowledged, %d outcomes unknown (%d of them executed), %d given up; %s",
-		l.Acknowledged(), unknown, executed, l.Failed(), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d orders acknowledged, %d outcomes unknown (%d of them executed), %d given up, slowest answer %s; %s",
+		l.Acknowledged(), unknown, executed, l.Failed(), l.Slowest().Round(time.Millisecond), strings.Join(parts, ", "))
 }
 
 func (l *Ledger) made(sku string, units int64) {
@@ -143,7 +152,7 @@ func (l *Ledger) draw(sku string) attempt {
 }
 
 // count notes an answer.
-func (l *Ledger) count(n *Node, live bool, err error) {
+func (l *Ledger) count(n *Node, live bool, took time.Duration, err error) {
 	a := Answer{Node: n.ID, Live: live, Status: 200, Code: "ok"}
 	if p, isProblem := errors.AsType[*client.Problem](err); isProblem {
 		a.Status, a.Code = p.Status, p.Code
@@ -156,6 +165,9 @@ func (l *Ledger) count(n *Node, live bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answers[a]++
+	if live && err == nil {
+		l.slowest = max(l.slowest, took)
+	}
 }
 
 // told notes that a call took effect. now is when its caller heard it; zero for one that is looked up.

@@ -120,6 +120,32 @@ func (n *Node) Begin() <-chan error {
 	return ended
 }
 
+// DieWhen starts a node that is down and kills it as soon as a condition holds, which is looked at every millisecond: in the middle of its start, or once
+// it is ready, and in any case after within. It reports whether the node had become ready.
+func (n *Node) DieWhen(within time.Duration, holds func() bool) (ready bool) {
+	ctx, cancel := context.WithTimeout(n.fleet.t.Context(), within)
+	defer cancel()
+	started := make(chan *child.Node, 1)
+	go func() {
+		p, err := n.run(ctx)
+		if err != nil {
+			p = nil // killed on its way, or gone by itself
+		}
+		started <- p
+	}()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() && ctx.Err() == nil {
+		<-tick.C
+	}
+	cancel()
+	p := <-started
+	if p != nil {
+		p.Kill()
+	}
+	return p != nil
+}
+
 // Log returns all that the node wrote to standard error in all its lives.
 func (n *Node) Log() string {
 	text, err := os.ReadFile(n.logPath())
