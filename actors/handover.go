@@ -132,6 +132,7 @@ func (s *shardActor) restore(ctx actor.Context, m *restored) {
 	// Whether there was work since the last mark is not known: the next mark will tell.
 	s.marker.worked, s.marker.marked = s.index, 0
 	s.r.identity.forget()
+	s.tellSettings()
 	s.desks, s.hot = make(map[uint32]*desk), make(map[uint32]*hotSKU)
 	var hot []*desk
 	s.book.Each(func(l *stock.Ledger) {

@@ -194,6 +194,24 @@ func (s *shardActor) follow(now stock.Time) {
 	}})
 }
 
+// tellSettings publishes the shard's settings when they are others than before.
+func (s *shardActor) tellSettings() {
+	if s.settings == s.book.Settings() {
+		return
+	}
+	told := s.book.Settings()
+	s.settings = told
+	s.r.settings.Store(&told)
+}
+
+// Settings returns the shard's settings as of the last entry that was applied here; the zero Settings before there was one.
+func (r *Replica) Settings() stock.Settings {
+	if told := r.settings.Load(); told != nil {
+		return *told
+	}
+	return stock.Settings{}
+}
+
 // hashMark takes a mark's verdict, and sees to it that the state is noted after its entry.
 func (s *shardActor) hashMark(ctx actor.Context, e *entry, m *stock.HashMark) {
 	s.r.metrics.hashMarks.Inc()

@@ -47,7 +47,9 @@ type Replica struct {
 	// past is what the log said when admission opened first.
 	past atomic.Pointer[Past]
 	// identity is what this replica and others said at hash marks; expiredAt is the last entry by which holds fell due.
-	identity  identity
+	identity identity
+	// settings are the shard's, as of the last applied entry.
+	settings  atomic.Pointer[stock.Settings]
 	expiredAt atomic.Uint64
 	alarmed   sync.Map // numbers of SKUs that an alarm was raised for
 	// issued is the sequence of the newest proposal that was begun.

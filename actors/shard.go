@@ -23,6 +23,7 @@ type shardActor struct {
 	filled  []*hotSKU
 
 	marker     marker
+	settings   stock.Settings // those that the replica tells of
 	stopping   bool
 	term       uint64 // that admission is open for; 0 while closed
 	opening    uint64 // term that waits for the shard to be initialized
@@ -181,6 +182,7 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 		}
 	}
 	s.r.count(s.book.TakeMoves(), s.term, e.index)
+	s.tellSettings()
 	s.settleTouched()
 	for _, h := range s.filled {
 		h.flush(ctx)

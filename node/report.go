@@ -25,6 +25,8 @@ func (n *Node) report() []control.Replica {
 		}
 		one := control.Replica{Shard: s.id, Applied: r.Applied(), Sink: n.sinkName()}
 		one.HashIndex, one.Hash = r.Identity()
+		set := r.Settings()
+		one.RetentionMS, one.MaxOpenOrders = set.RetentionMS, set.MaxOpenOrders
 		if st, ok := flushing[s.id]; ok {
 			one.Flushed, one.LagOrders, one.LagMS, one.Seeding = st.Index, st.LagOrders, st.LagMS, !st.Counts
 			if st.Elsewhere {

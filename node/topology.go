@@ -189,7 +189,20 @@ func (t topologist) Balance(ctx context.Context, _ string, dryRun bool) (topolog
 
 // Rebuild replaces a replica by a new one.
 func (t topologist) Rebuild(ctx context.Context, _ string, shard uint32, node string, dryRun bool) (topology.Plan, topology.Refusal) {
+	if r := t.unknown(shard); r.Refused() {
+		return topology.Plan{}, r
+	}
 	return planned(t.n.control.Rebuild(ctx, shard, node, dryRun))
+}
+
+// unknown refuses what is no data shard. The meta group is none: it is looked after by itself.
+func (t topologist) unknown(shard uint32) topology.Refusal {
+	if shard >= 1 && int(shard) <= len(t.n.shards) {
+		return topology.Refusal{}
+	}
+	return topology.Refusal{
+		Code: topology.UnknownShard, Text: fmt.Sprintf("there is no shard %d", shard), WayOut: fmt.Sprintf("the shards are 1 to %d", len(t.n.shards)),
+	}
 }
 
 func planned(a meta.Answer, out meta.Outcome, err error) (topology.Plan, topology.Refusal) {
@@ -227,6 +240,9 @@ func callerName(caller string) string {
 
 // Transfer hands the leadership of a shard over.
 func (t topologist) Transfer(ctx context.Context, _ string, shard uint32, to string) (topology.Leadership, topology.Refusal) {
+	if r := t.unknown(shard); r.Refused() {
+		return topology.Leadership{}, r
+	}
 	leader, err := t.n.control.Transfer(ctx, shard, to)
 	if err != nil {
 		return topology.Leadership{}, refusal(meta.Outcome{}, err)
@@ -237,16 +253,28 @@ func (t topologist) Transfer(ctx context.Context, _ string, shard uint32, to str
 
 // Snapshot has the leader of a shard take one.
 func (t topologist) Snapshot(ctx context.Context, _ string, shard uint32) (topology.Snapshot, topology.Refusal) {
+	if r := t.unknown(shard); r.Refused() {
+		return topology.Snapshot{}, r
+	}
 	index, bytes, err := t.n.control.Snapshot(ctx, shard)
 	return topology.Snapshot{Index: index, Bytes: bytes}, refusal(meta.Outcome{}, err)
 }
 
-// ChangeSettings changes the cluster's settings; each shard's leader takes them over through the shard's own log.
+// ChangeSettings changes the cluster's settings, and waits: each shard's leader takes them over through the shard's own log.
 func (t topologist) ChangeSettings(ctx context.Context, _ string, patch topology.SettingsPatch) (topology.Settings, topology.Refusal) {
 	set, out, err := t.n.control.SetSettings(ctx, meta.SettingsPatch{
 		RetentionMS: patch.RetentionMS, MaxOpenOrders: patch.MaxOpenOrdersPerSKU, MaxNodes: patch.MaxNodes,
 	})
-	return settingsOf(set), refusal(out, err)
+	if r := refusal(out, err); r.Refused() {
+		return topology.Settings{}, r
+	}
+	if shard := t.n.control.AwaitSettings(ctx, set); shard != 0 {
+		return topology.Settings{}, topology.Refusal{
+			Code: topology.OutcomeUnknown, Text: fmt.Sprintf("shard %d has not taken the settings over yet", shard),
+			WayOut: "it does as soon as it has a leader: ask again", Retryable: true,
+		}
+	}
+	return settingsOf(set), topology.Refusal{}
 }
 
 // Backup returns a consistent backup of all shards.

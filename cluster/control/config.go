@@ -70,6 +70,8 @@ type Timing struct {
 	JoinWait time.Duration
 	// StuckAfter is how long a change may stand still that cannot go on because a replica was lost, before it is aborted. Default 30 s.
 	StuckAfter time.Duration
+	// SeedPatience is how long a change waits for the storage of a new replica to be filled from a peer's. Default 2 min.
+	SeedPatience time.Duration
 	// ClockAge is how old a measurement of another node's clock may be. Default 5 s.
 	ClockAge time.Duration
 	// MaxClockSkew is how far the clock of a leader of the meta group may be from those of a majority (rule R2). Default 500 ms.
@@ -99,6 +101,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Retry, 250*time.Millisecond)
 	orDefault(&c.JoinWait, time.Second)
 	orDefault(&c.StuckAfter, 30*time.Second)
+	orDefault(&c.SeedPatience, 2*time.Minute)
 	orDefault(&c.ClockAge, 5*time.Second)
 	orDefault(&c.MaxClockSkew, 500*time.Millisecond)
 	orDefault(&c.MaxCommands, 256)

@@ -36,9 +36,10 @@ type Control struct {
 	fetched atomic.Pointer[meta.Cluster]
 	known   atomic.Pointer[routes]
 
-	mu      sync.Mutex // guards what follows; no other lock is taken under it
-	peers   map[string]*peer
-	changed chan struct{}
+	mu       sync.Mutex // guards what follows; no other lock is taken under it
+	peers    map[string]*peer
+	fillings fillings
+	changed  chan struct{}
 	// activeUntil is until when statuses are exchanged often.
 	activeUntil time.Time
 }
@@ -54,7 +55,7 @@ func New(cfg Config) (*Control, error) {
 	}
 	c := &Control{
 		cfg: cfg, metrics: newMetrics(), clock: &clock{wall: cfg.Now}, waiting: newWaiting(cfg.MaxCommands), prompt: make(chan struct{}, 1),
-		peers: make(map[string]*peer), changed: make(chan struct{}),
+		peers: make(map[string]*peer), fillings: make(fillings), changed: make(chan struct{}),
 	}
 	c.known.Store(&routes{})
 	c.ctx, c.cancel = context.WithCancel(context.Background())

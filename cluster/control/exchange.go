@@ -157,7 +157,8 @@ func differs(was, now []ReplicaStatus) bool {
 	}
 	for i := range was {
 		a, b := &was[i], &now[i]
-		if a.Shard != b.Shard || a.Leader != b.Leader || a.Term != b.Term || a.Config != b.Config || a.Number != b.Number || a.Down != b.Down {
+		if a.Shard != b.Shard || a.Leader != b.Leader || a.Term != b.Term || a.Config != b.Config || a.Number != b.Number ||
+			a.Down != b.Down || a.Seeding != b.Seeding || a.RetentionMS != b.RetentionMS || a.MaxOpenOrders != b.MaxOpenOrders {
 			return true
 		}
 	}

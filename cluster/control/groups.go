@@ -84,6 +84,8 @@ type Replica struct {
 	LagMS     int64
 	// Seeding: the sink is being filled from another node's, and does not count yet.
 	Seeding bool
+	// RetentionMS and MaxOpenOrders are the shard's settings as its actors applied them, 0 before they have any.
+	RetentionMS, MaxOpenOrders int64
 	// Down says why the replica does not serve, "" when it does.
 	Down string
 }

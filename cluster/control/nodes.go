@@ -141,6 +141,7 @@ func (c *Control) fade() {
 	table, now, changed := c.Cluster(), c.cfg.Now(), false
 	var left []*peer
 	c.mu.Lock()
+	c.forgetFillingsLocked(table)
 	for id, p := range c.peers {
 		fresh := now.Sub(p.status.Heard) <= c.cfg.NodeTimeout && !now.Before(p.status.Heard)
 		if p.status.Reachable && !fresh {
@@ -230,7 +231,8 @@ func (v *view) consider(node string, r *ReplicaStatus) {
 	}
 }
 
-// judge says which members have caught up: they follow that leader in that term, and their actors trail the leader's by little (rule R13).
+// judge says which members have caught up: they follow that leader in that term, their actors trail the leader's by little (rule R13), and their storage
+// has what it should have (rule R27).
 func (c *Control) judge(g *groupView, nodes []NodeStatus) {
 	at := func(node string) *ReplicaStatus {
 		for i := range nodes {
@@ -245,6 +247,7 @@ func (c *Control) judge(g *groupView, nodes []NodeStatus) {
 		m := &g.Members[i]
 		r := at(m.Node)
 		m.CaughtUp = leads != nil && r != nil && r.Number == m.Number && r.Fault == "" && r.Down == "" && r.Term == leads.Term &&
-			r.Leader == g.Leader && r.Applied > 0 && r.Applied+c.cfg.CatchUpEntries >= leads.Applied
+			r.Leader == g.Leader && r.Applied > 0 && r.Applied+c.cfg.CatchUpEntries >= leads.Applied &&
+			(m.Role == meta.Voter || c.seeded(g.Shard, m, r))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"holdfast/cluster/meta"
 	"holdfast/stock"
@@ -147,6 +148,44 @@ func (c *Control) awaitTable(ctx context.Context, shows func(*meta.Cluster) bool
 			return
 		}
 	}
+}
+
+// AwaitSettings waits until the leader of every data shard has applied settings, or others have replaced them. It returns 0 then, and the first shard that
+// lacks them when ctx ends before.
+func (c *Control) AwaitSettings(ctx context.Context, set meta.Settings) (lacks uint32) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	tick := time.NewTicker(c.cfg.Poll)
+	defer tick.Stop()
+	for seen := false; ; {
+		now := c.Cluster().Settings
+		has := now.RetentionMS == set.RetentionMS && now.MaxOpenOrders == set.MaxOpenOrders
+		if lacks = c.lacking(set); lacks == 0 || seen && !has {
+			return 0
+		}
+		seen = seen || has
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return lacks
+		}
+	}
+}
+
+// lacking returns the first data shard whose leader did not tell that it has applied settings, 0 for none.
+func (c *Control) lacking(set meta.Settings) uint32 {
+	nodes := c.Nodes()
+	for shard := uint32(1); int(shard) < len(c.Cluster().Shards); shard++ {
+		leader, _, _ := c.Leader(shard)
+		at := slices.IndexFunc(nodes, func(n NodeStatus) bool { return n.Node == leader })
+		if at < 0 {
+			return shard
+		}
+		if r := nodes[at].Replica(shard); r == nil || r.RetentionMS != set.RetentionMS || r.MaxOpenOrders != set.MaxOpenOrders {
+			return shard
+		}
+	}
+	return 0
 }
 
 // Transfer hands the leadership of a shard, 0 for the meta group, to a node, "" for the voter that suits best, and returns the new leader once it

@@ -94,6 +94,39 @@ func TestWhenAReplicaHasCaughtUp(t *testing.T) {
 	}
 }
 
+// A new replica whose storage is being filled is waited for, but not for ever; one that votes was.
+func TestStorageIsFilledBeforeAReplicaCounts(t *testing.T) {
+	control := newStill(t)
+	now := time.Unix(1_000_000, 0)
+	control.cfg.Now = func() time.Time { return now }
+	group := func(role meta.Role, seeding bool) bool {
+		said := ReplicaStatus{Replica: Replica{Shard: 1, Applied: 1000, Seeding: seeding}, Number: 5, Term: 3, Leader: "n2"}
+		node := NodeStatus{Node: "n4", Reachable: true, Replicas: []ReplicaStatus{said}}
+		leader := NodeStatus{Node: "n2", Reachable: true, Replicas: []ReplicaStatus{{Replica: Replica{Shard: 1, Applied: 1000}, Term: 3, Leader: "n2"}}}
+		g := &groupView{Group: meta.Group{Shard: 1, Leader: "n2", Members: []meta.GroupMember{{Node: "n4", Number: 5, Role: role}}}}
+		control.judge(g, []NodeStatus{leader, node})
+		return g.Members[0].CaughtUp
+	}
+	if group(meta.Learner, true) {
+		t.Error("its storage was not waited for")
+	}
+	now = now.Add(2*time.Minute - time.Second)
+	if !group(meta.Voter, true) || group(meta.Learner, true) {
+		t.Error("the wait ended early, or a voter was waited for")
+	}
+	now = now.Add(time.Second)
+	if !group(meta.Learner, true) {
+		t.Error("storage that is not filled holds the change for ever")
+	}
+	if !group(meta.Learner, false) || group(meta.Learner, true) {
+		t.Error("a new wait begins with what an old one took")
+	}
+	control.fade()
+	if len(control.fillings) > 0 {
+		t.Errorf("%v is remembered, and no table names it", control.fillings)
+	}
+}
+
 // A group is seen as its leader in the newest term sees it, and without one as the replica with the newest configuration.
 func TestWhoseViewOfAGroupCounts(t *testing.T) {
 	claim := func(leader string, term, config uint64) ReplicaStatus {
