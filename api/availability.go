@@ -21,12 +21,12 @@ func (x *exchange) availability() *problem {
 	}
 	a, ok := x.s.cfg.Core.Availability(sku)
 	if !ok {
-		if _, leader := x.s.cfg.Core.Locate(sku); leader == "" {
-			return &problem{code: stock.NoLeader}
-		}
-		// The shard may have opened between the two looks; what a leader that is open does not have does not exist.
-		if a, ok = x.s.cfg.Core.Availability(sku); !ok {
-			return &problem{code: stock.SKUNotFound}
+		var code stock.Code
+		ctx, cancel := x.deadline()
+		a, code = x.s.cfg.Core.Nearest(ctx, sku)
+		cancel()
+		if code != stock.OK {
+			return &problem{code: code}
 		}
 	}
 	now := stock.TimeOf(x.s.cfg.Now())

@@ -20,4 +20,6 @@ const (
 	KindShardAdmin
 	// KindRebuild asks a node to build a replica anew from its peers (package control).
 	KindRebuild
+	// KindAvailability asks for what a node's replica published of a SKU (package node).
+	KindAvailability
 )

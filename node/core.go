@@ -15,15 +15,6 @@ type core struct {
 
 var _ api.Core = core{}
 
-// Availability returns what this node's replica published last, whoever leads.
-func (c core) Availability(sku string) (stock.Availability, bool) {
-	r := c.n.shardOf(stock.PartitionOf(sku)).replica.Load()
-	if r == nil {
-		return stock.Availability{}, false
-	}
-	return r.Availability(sku)
-}
-
 // Locate returns the shard that owns a SKU and the node that leads it. While this node leads in raft only, with actors that have not opened yet
 // (rule R14), nobody does: what they have not applied yet would look as if it did not exist.
 func (c core) Locate(sku string) (shard uint32, leader string) {

@@ -84,6 +84,14 @@ func (c *Core) Availability(sku string) (stock.Availability, bool) {
 		OpensAt: k.OpensAt, ClosesAt: k.ClosesAt, Index: k.Version}, true
 }
 
+// Nearest returns the same as Availability: there is nobody else.
+func (c *Core) Nearest(_ context.Context, sku string) (stock.Availability, stock.Code) {
+	if a, ok := c.Availability(sku); ok {
+		return a, stock.OK
+	}
+	return stock.Availability{}, stock.SKUNotFound
+}
+
 // SKUs returns a page of SKUs in byte order.
 func (c *Core) SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error) {
 	c.calls.Add(1)
