@@ -2,13 +2,15 @@ package stock
 
 import "encoding/binary"
 
-// The codes of the msgpack formats this package writes. Maps, binary strings, floats and extensions never occur.
+// The codes of the msgpack formats this module writes. Maps, floats and extensions never occur; a binary string does in the messages of package
+// cluster/meta only, for a cluster's id.
 const (
 	mpFixArray  = 0x90
 	mpFixString = 0xa0
 	mpNil       = 0xc0
 	mpFalse     = 0xc2
 	mpTrue      = 0xc3
+	mpBinary8   = 0xc4
 	mpUint8     = 0xcc
 	mpUint16    = 0xcd
 	mpUint32    = 0xce

@@ -31,12 +31,8 @@ func marshal(v any) []byte {
 // unmarshal decodes what marshal wrote and nothing else, after every declared length has been checked against the input: the library takes
 // longer forms, missing values and other shapes without a word.
 func unmarshal(b []byte, v any) error {
-	n, err := scanValue(string(b), maxScanDepth)
-	if err != nil {
+	if err := ScanWire(b, maxScanDepth); err != nil {
 		return err
-	}
-	if n != len(b) {
-		return fmt.Errorf("%w: %d bytes follow a %T", ErrMalformed, len(b)-n, v)
 	}
 	if err := msgpack.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %T: %w", ErrMalformed, v, err)

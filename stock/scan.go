@@ -2,8 +2,18 @@ package stock
 
 import "fmt"
 
+// ScanWire returns ErrMalformed unless message is exactly one msgpack value that a library may be let loose on; see scanValue. Arrays may nest
+// maxDepth deep, at most 31.
+func ScanWire(message []byte, maxDepth int) error {
+	n, err := scanValue(string(message), maxDepth)
+	if err == nil && n != len(message) {
+		err = fmt.Errorf("%w: something follows the end at byte %d", ErrMalformed, n)
+	}
+	return err
+}
+
 // scanValue returns the length of the msgpack value that s begins with, after a walk over it that allocates nothing: every declared length
-// fits the bytes that follow, arrays nest at most maxDepth deep, and nothing occurs that this package does not write (maps, binary strings,
+// fits the bytes that follow, arrays nest at most maxDepth deep, and nothing occurs that this module does not write (maps, long binary strings,
 // floats, extensions). A library that decodes the value afterwards cannot be made to allocate more than the value's size calls for, or to
 // overflow its stack. Forms longer than necessary pass.
 func scanValue(s string, maxDepth int) (int, error) {
@@ -55,7 +65,7 @@ func scanHead(s string) (head int, size, elements uint32) {
 		return 1, 1 << (c - mpUint8), 0
 	case c >= mpInt8 && c <= mpInt64:
 		return 1, 1 << (c - mpInt8), 0
-	case c == mpString8 && len(s) >= 2:
+	case (c == mpString8 || c == mpBinary8) && len(s) >= 2:
 		return 2, uint32(s[1]), 0
 	case c == mpString16 && len(s) >= 3:
 		return 3, uint32(be16(s[1:])), 0

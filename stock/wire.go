@@ -23,8 +23,8 @@ func AppendWireInt(b []byte, n int64) []byte { return appendInt(b, n) }
 // AppendWireText appends a string.
 func AppendWireText(b []byte, s string) []byte { return appendString(b, s) }
 
-// AppendWireBool appends a truth value.
-func AppendWireBool(b []byte, v bool) []byte { return appendBool(b, v) }
+// AppendWireNil appends nil.
+func AppendWireNil(b []byte) []byte { return appendNil(b) }
 
 // WireReader reads a message. It accepts what the append functions write and nothing else, so that whatever it reads is written as the same bytes
 // again. The first error stays, and every read behind it returns zero: ask End once, before anything is done with what was read. Strings share one
@@ -50,8 +50,8 @@ func (r *WireReader) Int() int64 { return r.d.r.int64() }
 // Text reads a string of at most maxBytes bytes.
 func (r *WireReader) Text(maxBytes int) string { return r.d.r.string(maxBytes) }
 
-// Bool reads a truth value.
-func (r *WireReader) Bool() bool { return r.d.r.bool() }
+// Nil reports whether nil comes next, and reads it if so.
+func (r *WireReader) Nil() bool { return r.d.r.isNil() }
 
 // Fail makes what was read last an error.
 func (r *WireReader) Fail(what string) { r.d.r.fail(what) }

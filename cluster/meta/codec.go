@@ -31,6 +31,9 @@ const (
 	MaxSnapshotBytes = 16 << 20
 )
 
+// maxDepth bounds the nesting of what is decoded; the deepest that is written is 6.
+const maxDepth = 8
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 type entryHead struct {
@@ -119,6 +122,14 @@ func unframe(version byte, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: checksum %08x, not %08x", ErrMalformed, sum, want)
 	}
 	return payload, nil
+}
+
+// scan returns ErrMalformed unless b is one value that the library may be let loose on: it trusts the lengths that it reads.
+func scan(b []byte) error {
+	if err := stock.ScanWire(b, maxDepth); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
 }
 
 // marshal encodes a value, structs as arrays and numbers in their shortest form.

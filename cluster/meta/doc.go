@@ -15,7 +15,7 @@
 //
 // Map of the files. The state: state.go (State, Apply), cluster.go (what it shows), members.go (nodes, settings, levels), changes.go (begin,
 // report, finish, abort), memory.go (keys), node.go, shard.go, change.go, step.go, settings.go. Its forms: command.go, code.go, outcome.go,
-// codec.go, scan.go, fits.go, snapshot.go, errors.go; message.go is the form of what nodes tell each other outside the log. Plans: target.go
+// codec.go, fits.go, snapshot.go, errors.go; message.go is the form of what nodes tell each other outside the log. Plans: target.go
 // (where replicas should be), view.go (what the groups are), remaining.go and closing.go (what is left to do), plan.go (a change before it
 // begins, and one that is stopped). Why it is so: DESIGN.md.
 package meta
