@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"holdfast/cluster"
@@ -21,7 +22,7 @@ func (n *Node) join(ctx context.Context) error {
 		}
 		return nil
 	}
-	among := append(append([]string{}, n.cfg.Join...), n.id.Seeds...)
+	among := n.others()
 	welcome, err := control.Join(ctx, control.JoinConfig{
 		NodeID: n.cfg.NodeID, Incarnation: n.id.incarnation(), Addresses: n.advertised(), Binary: n.binary(),
 		Ask: func(ctx context.Context, address string, body []byte) ([]byte, error) {
@@ -30,6 +31,8 @@ func (n *Node) join(ctx context.Context) error {
 		Among: among, Timeout: n.cfg.JoinTimeout, Logger: n.cfg.Logger,
 	})
 	switch {
+	case len(among) == 0:
+		return fmt.Errorf("%w: --join names nobody but this node: name a node that runs, or start without it for a cluster of its own", ErrJoin)
 	case errors.Is(err, control.ErrNobodyToJoin):
 		return fmt.Errorf("%w: nobody took this node in within %v: start a node at one of %s first, or mend the addresses: %w", ErrJoin, n.cfg.JoinTimeout,
 			strings.Join(among, ", "), err)
@@ -40,6 +43,13 @@ func (n *Node) join(ctx context.Context) error {
 	n.table = welcome.Table
 	n.cfg.Logger.Info("joined a cluster: its replicas follow", "cluster", n.id.ClusterID, "nodes", len(welcome.Table.Nodes), "shards", welcome.Shards)
 	return n.id.write(n.cfg.DataDir)
+}
+
+// others are the addresses to ask. All nodes may be started with one line that names each of them: this one would wait for its own answer.
+func (n *Node) others() []string {
+	among := append(slices.Clone(n.cfg.Join), n.id.Seeds...)
+	own := []string{n.advertised().Peer, n.addrs.Peer, n.cfg.Peer}
+	return slices.DeleteFunc(among, func(address string) bool { return slices.Contains(own, address) })
 }
 
 // take makes the identity that of a member.
