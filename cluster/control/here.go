@@ -2,6 +2,7 @@ package control
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,11 +63,14 @@ func (h *here) work(next chore) {
 
 // next returns the first thing to do. The meta group's replica comes first and goes last: from it a node learns what it should have.
 func (h *here) next() (chore, bool) {
-	table, g, v := h.c.Cluster(), h.c.groups(), h.c.view()
-	self := h.c.cfg.NodeID
+	table, g, self := h.c.Cluster(), h.c.groups(), h.c.cfg.NodeID
+	seen := sync.OnceValue(h.c.view) // mostly there is nothing to do, and nobody needs it
 	for i := range table.Shards {
 		want := table.Shards[i].On(self)
-		if want == nil || v.newest > table.Version || g.Shard(uint32(i)) != nil || !h.mayOpen(v.groups[uint32(i)], uint32(i), want.Number) {
+		if want == nil || g.Shard(uint32(i)) != nil {
+			continue
+		}
+		if v := seen(); v.newest > table.Version || !h.mayOpen(v.groups[uint32(i)], uint32(i), want.Number) {
 			continue
 		}
 		return chore{open: true, shard: uint32(i), number: want.Number}, true
@@ -84,7 +88,7 @@ func (h *here) next() (chore, bool) {
 				continue
 			}
 		}
-		if h.gone(v.groups[id], number, s) {
+		if h.gone(seen().groups[id], number, s) {
 			return chore{shard: id, number: number}, true
 		}
 	}
