@@ -263,9 +263,9 @@ func (g *Gateway) Clock(p stock.Partition) (stock.Time, bool) {
 	return 0, false
 }
 
-// List returns up to limit SKUs of some shards whose names come after the given one, in byte order. It returns ErrUnavailable unless each of the shards
-// is led here from before the names are read until after they are known to be all: a SKU that cannot exist is asked for in each, and that there is
-// none rests on the same check as any refusal.
+// List returns up to limit SKUs of some shards whose names come after the given one, in byte order. It returns ErrUnavailable unless each of the
+// shards is led here from before the names are read until after they are known to be all: a SKU that cannot exist is asked for in each, and that
+// there is none rests on the same check as any refusal.
 func (g *Gateway) List(ctx context.Context, shards []uint32, after string, limit int) ([]stock.SKU, error) {
 	terms := make(map[*Replica]uint64, len(shards))
 	var names []string

@@ -152,8 +152,8 @@ func (r *Replica) expired(index uint64) {
 	}
 }
 
-// identify proposes, on the leader, the settings of the cluster, the level that every member knows, and a hash mark when there was work since the last
-// one, or replicas disagree about it. It is called about once a second.
+// identify proposes, on the leader, the settings of the cluster, the level that every member knows, and a hash mark when there was work since the
+// last one, or replicas disagree about it. It is called about once a second.
 func (s *shardActor) identify(now stock.Time) {
 	cfg := &s.r.cfg
 	s.follow(now)

@@ -104,8 +104,8 @@ type ReplicaConfig struct {
 	Sinks bool
 	// HashEvery is the least time between two hash marks; below 0 there are none.
 	HashEvery time.Duration
-	// Settings returns what the shard's settings should be, given what they are, and the version of the cluster's table that says so, 0 while it is not
-	// known; nil: they stay. It must not wait.
+	// Settings returns what the shard's settings should be, given what they are, and the version of the cluster's table that says so, 0 while it is
+	// not known; nil: they stay. It must not wait.
 	Settings func(now stock.Settings) (want stock.Settings, version uint64)
 	// FirstLevel is the level that a new shard begins with; 0: the first there is.
 	FirstLevel uint16
@@ -327,8 +327,8 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 // Flushed says that storage has everything up to an index.
 func (r *Replica) Flushed(index uint64) { r.flushed.Store(index) }
 
-// FlushedEverywhere says that every sink that must have the rows, those of other replicas included, has everything up to index (rule R27), as was found
-// out in a term. In another term it counts for nothing: a replica may have been added meanwhile that has less.
+// FlushedEverywhere says that every sink that must have the rows, those of other replicas included, has everything up to index (rule R27), as was
+// found out in a term. In another term it counts for nothing: a replica may have been added meanwhile that has less.
 func (r *Replica) FlushedEverywhere(term, index uint64) { r.everywhere.Store(&everywhere{term, index}) }
 
 // everywhere is what FlushedEverywhere was told.

@@ -146,8 +146,8 @@ func (s *shardActor) sweep(ctx actor.Context) {
 // freshens is how often, in the time that MaxDowntime is, a leader with nothing to write writes all the same.
 const freshens = 4
 
-// freshen moves log time on in a shard that nobody uses. Whoever leads next holds its clock against log time, and would take a shard that was idle for
-// longer than MaxDowntime for one that was down (rule R2). The command says again what is so.
+// freshen moves log time on in a shard that nobody uses. Whoever leads next holds its clock against log time, and would take a shard that was idle
+// for longer than MaxDowntime for one that was down (rule R2). The command says again what is so.
 func (s *shardActor) freshen(now stock.Time) {
 	if now > s.book.Now().Add(s.r.cfg.MaxDowntime.Milliseconds()/freshens) {
 		s.tray.items = append(s.tray.items, item{cmd: &stock.RaiseLevel{Level: s.book.Level()}, term: s.term})

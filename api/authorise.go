@@ -12,7 +12,8 @@ import (
 )
 
 // authorise refuses a request whose caller may not make it: without a key that is in force (401), with one whose role does not open this listener, or
-// by a page of another site, or under another's name (403). It comes before all other refusals, so that a stranger learns nothing of what there is. Probes are for all.
+// by a page of another site, or under another's name (403). It comes before all other refusals, so that a stranger learns nothing of what there is.
+// Probes are for all.
 func (rt *router) authorise(x *exchange, route *route) *problem {
 	if route != nil && route.open {
 		return nil
@@ -77,8 +78,8 @@ func crossSite(r *http.Request, keys bool) bool {
 // their host out, browsers cannot.
 //
 // A page under such a name is of one origin with what answers there, so its browser sends no Origin with a GET and shows the page what it read. That
-// works against listeners that only their own machine reaches; behind a proxy, which --insecure may mean, requests have names, and the proxy says whom
-// it lets in. So it is the address that a listener was bound to that counts.
+// works against listeners that only their own machine reaches; behind a proxy, which --insecure may mean, requests have names, and the proxy says
+// whom it lets in. So it is the address that a listener was bound to that counts.
 func addressed(host string) bool {
 	name := (&url.URL{Host: host}).Hostname()
 	if host == "" || name == "localhost" {

@@ -7,9 +7,9 @@ import (
 	"holdfast/api/topology"
 )
 
-// Cluster answers for the cluster as a whole, on any of its nodes. A call that is not done is a refusal; it names the way out. The context's deadline is
-// the caller's, and when it ends first the refusal is topology.DeadlineExceeded if nothing happened and topology.OutcomeUnknown otherwise. Caller is the
-// name of the API key that asks.
+// Cluster answers for the cluster as a whole, on any of its nodes. A call that is not done is a refusal; it names the way out. The context's deadline
+// is the caller's, and when it ends first the refusal is topology.DeadlineExceeded if nothing happened and topology.OutcomeUnknown otherwise. Caller
+// is the name of the API key that asks.
 type Cluster interface {
 	ClusterView
 	ClusterMembers

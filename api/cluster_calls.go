@@ -186,7 +186,8 @@ func (x *exchange) snapshot() *problem {
 	}, func() *problem { return x.value(http.StatusOK, taken) })
 }
 
-// plan asks for a plan and answers with it: 202 when a change began that carries it out. A dry run changes nothing, so it is no line of the audit log.
+// plan asks for a plan and answers with it: 202 when a change began that carries it out. A dry run changes nothing, so it is no line of the audit
+// log.
 func (x *exchange) plan(body []byte, ask func(ctx context.Context, dryRun bool) (topology.Plan, topology.Refusal)) *problem {
 	dryRun, p := dryRunOf(x.r.URL.RawQuery)
 	if p != nil {

@@ -10,8 +10,8 @@ const (
 	maxNodeIDBytes, maxAddressBytes = 64, 255
 	// maxMaxNodes is the highest bound of nodes.
 	maxMaxNodes = 64
-	// minRetentionMS is above the longest deadline of a request and what clocks may differ by: no copy of a request outlives the memory of what became
-	// of it (rule R5).
+	// minRetentionMS is above the longest deadline of a request and what clocks may differ by: no copy of a request outlives the memory of what
+	// became of it (rule R5).
 	minRetentionMS = 61_000
 )
 

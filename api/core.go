@@ -16,7 +16,8 @@ type Core interface {
 	DoAll(ctx context.Context, rs []stock.Request) []stock.Outcome
 	// Availability returns the snapshot of a SKU that is published here; false when there is none. It does not wait.
 	Availability(sku string) (stock.Availability, bool)
-	// Nearest asks others for the snapshot of a SKU of which none is published here. The code is OK, SKUNotFound when a leader says so, else NoLeader.
+	// Nearest asks others for the snapshot of a SKU of which none is published here. The code is OK, SKUNotFound when a leader says so, else
+	// NoLeader.
 	Nearest(ctx context.Context, sku string) (stock.Availability, stock.Code)
 	// SKUs returns up to limit SKUs whose names come after the given one, in byte order, and whether there are more.
 	SKUs(ctx context.Context, after string, limit int) (skus []stock.SKU, more bool, err error)

@@ -15,8 +15,8 @@ import (
 	"holdfast/stock"
 )
 
-// CheckListenAddr checks the address of a listener: it must be loopback (127.0.0.0/8, ::1 or localhost) unless the listener has both TLS and keys,
-// or nobody wants it to be guarded. An address without a host listens everywhere and so is not loopback. The error wraps ErrAddress or ErrNotLoopback.
+// CheckListenAddr checks the address of a listener: it must be loopback (127.0.0.0/8, ::1 or localhost) unless the listener has both TLS and keys, or
+// nobody wants it to be guarded. An address without a host listens everywhere and so is not loopback. The error wraps ErrAddress or ErrNotLoopback.
 func CheckListenAddr(addr string, guarded bool) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -46,8 +46,8 @@ func (x *exchange) version() *problem {
 }
 
 const (
-	// maxReadyBytes bounds the lines of readiness of a node that is ready, maxDetailBytes what was found of one: a database says in its last words why
-	// it does not answer.
+	// maxReadyBytes bounds the lines of readiness of a node that is ready, maxDetailBytes what was found of one: a database says in its last words
+	// why it does not answer.
 	maxReadyBytes, maxDetailBytes = 1 << 20, 512
 )
 

@@ -25,8 +25,8 @@ type Span struct {
 	Status        int
 	// Code is the problem's, "" for an acceptance.
 	Code string
-	// Start is when the head was there, Asked and Answered when the core was given the request and gave its outcome (zero: it was not asked), End when
-	// the answer was written.
+	// Start is when the head was there, Asked and Answered when the core was given the request and gave its outcome (zero: it was not asked), End
+	// when the answer was written.
 	Start, Asked, Answered, End time.Time
 }
 

@@ -14,8 +14,8 @@ import (
 // Barrier returns when everything that was acknowledged in the group before the call has been given to this replica's machine: it commits an entry
 // without a command. A leader that was replaced without knowing it cannot commit one. A snapshot that is taken afterwards holds all of that.
 //
-// An error is stock.ErrNotExecuted, with ErrNotLeader when another replica is to be asked, or stock.ErrUnknown; nothing but a position of the log came of
-// it in either case.
+// An error is stock.ErrNotExecuted, with ErrNotLeader when another replica is to be asked, or stock.ErrUnknown; nothing but a position of the log
+// came of it in either case.
 func (s *Shard) Barrier(ctx context.Context) error {
 	r := s.replica.Load()
 	if r == nil {

@@ -27,9 +27,9 @@ type Cluster struct {
 	err     error // what Close said
 }
 
-// Open opens the replicas of Config.Replicas from their snapshots and logs. It returns before leaders are elected. One that was being removed when the
-// process ended is removed to its end instead, which is no error: Shard returns nil for it. When Open fails everything is closed again, the Listener
-// too.
+// Open opens the replicas of Config.Replicas from their snapshots and logs. It returns before leaders are elected. One that was being removed when
+// the process ended is removed to its end instead, which is no error: Shard returns nil for it. When Open fails everything is closed again, the
+// Listener too.
 func Open(cfg Config) (*Cluster, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

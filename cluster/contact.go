@@ -45,8 +45,8 @@ func (c *contacts) send() uint64 { return c.sent.Add(1) }
 // mark returns the number of what was sent last.
 func (c *contacts) mark() Mark { return Mark(c.sent.Load()) }
 
-// answered notes that a member answered, in the same term, what was sent with that number in that term, and up to which index it said to have the log; 0
-// when it did not say.
+// answered notes that a member answered, in the same term, what was sent with that number in that term, and up to which index it said to have the
+// log; 0 when it did not say.
 func (c *contacts) answered(member raft.ServerID, term, sent, matched uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

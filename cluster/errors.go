@@ -42,7 +42,8 @@ var (
 
 	// ErrNotLeader is returned, with stock.ErrNotExecuted, by what only the leader of a group can do.
 	ErrNotLeader = errors.New("cluster: this replica does not lead")
-	// ErrStaleConfiguration is returned, with stock.ErrNotExecuted, for a change of members that was decided on another configuration than the newest.
+	// ErrStaleConfiguration is returned, with stock.ErrNotExecuted, for a change of members that was decided on another configuration than the
+	// newest.
 	ErrStaleConfiguration = errors.New("cluster: the members have changed")
 	// ErrNotMember is returned, with stock.ErrNotExecuted, for a change of a replica that is not in the group, or is there as something else.
 	ErrNotMember = errors.New("cluster: no such member")

@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// SnapshotState is the state in a snapshot, being read; every byte is verified before it is handed out. It stays readable when a newer snapshot takes the
-// place of this one.
+// SnapshotState is the state in a snapshot, being read; every byte is verified before it is handed out. It stays readable when a newer snapshot takes
+// the place of this one.
 type SnapshotState struct {
 	// Index and Term are those of the last entry in the state. Bytes is its length.
 	Index, Term uint64
@@ -56,8 +56,8 @@ type Founding struct {
 	First []byte
 }
 
-// Found writes a group's state and first entry, durably. A directory or log that holds something of the shard is refused with ErrReplicaOther. What an error
-// leaves behind is not to be opened.
+// Found writes a group's state and first entry, durably. A directory or log that holds something of the shard is refused with ErrReplicaOther. What
+// an error leaves behind is not to be opened.
 func Found(f *Founding, state io.Reader) error {
 	if err := f.check(); err != nil {
 		return fmt.Errorf("cluster: found shard %d: %w", f.Shard, err)

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// installs counts the snapshots that came without bringing the replica further. A leader whose appends do not fit behind the snapshot that it has just sent
-// sends it again, for ever (raft#697, for logs that keep a tail which the snapshot contradicts; ours keeps none). Opening the replica anew makes log and
-// snapshot fit (reconcile).
+// installs counts the snapshots that came without bringing the replica further. A leader whose appends do not fit behind the snapshot that it has
+// just sent sends it again, for ever (raft#697, for logs that keep a tail which the snapshot contradicts; ours keeps none). Opening the replica anew
+// makes log and snapshot fit (reconcile).
 type installs struct {
 	mu    sync.Mutex // guards what follows
 	index uint64     // the highest position that a snapshot brought

@@ -17,8 +17,8 @@ import (
 	"holdfast/stock"
 )
 
-// A node that is no member yet does not know the cluster's id. It speaks to a peer port over a stream of its own kind, whose head carries an id of zeros and
-// nothing else may: one request, one answer, in the frames of package-internal requests. With certificates it is as proven as a member.
+// A node that is no member yet does not know the cluster's id. It speaks to a peer port over a stream of its own kind, whose head carries an id of
+// zeros and nothing else may: one request, one answer, in the frames of package-internal requests. With certificates it is as proven as a member.
 
 // maxJoinBytes bounds a request to join: a node describes itself.
 const maxJoinBytes = 64 << 10
@@ -26,8 +26,8 @@ const maxJoinBytes = 64 << 10
 // joinTimeout is how long a request to join may take when nobody says otherwise.
 const joinTimeout = 30 * time.Second
 
-// JoinHandler answers a node that is no member yet. Node is what its handshake proved. An error that is stock.ErrNotExecuted says that nothing was done;
-// any other that something may have been. The context ends with the node's patience, and at Close. Calls overlap.
+// JoinHandler answers a node that is no member yet. Node is what its handshake proved. An error that is stock.ErrNotExecuted says that nothing was
+// done; any other that something may have been. The context ends with the node's patience, and at Close. Calls overlap.
 type JoinHandler func(ctx context.Context, node string, body []byte) ([]byte, error)
 
 // JoinConfig says who asks.
@@ -42,9 +42,9 @@ type JoinConfig struct {
 	Logger *slog.Logger
 }
 
-// AskToJoin asks the node whose peer port is at address on behalf of one that is no member of its cluster, and waits for the answer until ctx ends, at
-// most half a minute. Errors are those of Peers.Call: stock.ErrNotExecuted with ErrNotSent, or with ErrNotTaken and the reason; stock.ErrUnknown with
-// ErrMaybeSent or ErrPeerFailed. Asking again is the answering handler's to make harmless.
+// AskToJoin asks the node whose peer port is at address on behalf of one that is no member of its cluster, and waits for the answer until ctx ends,
+// at most half a minute. Errors are those of Peers.Call: stock.ErrNotExecuted with ErrNotSent, or with ErrNotTaken and the reason; stock.ErrUnknown
+// with ErrMaybeSent or ErrPeerFailed. Asking again is the answering handler's to make harmless.
 func AskToJoin(ctx context.Context, cfg JoinConfig, address string, body []byte) ([]byte, error) {
 	if err := CheckNodeID(cfg.NodeID); err != nil {
 		return nil, notSent(err)

@@ -10,8 +10,8 @@ import (
 )
 
 // Messages of raft that belong to a start, a new replica or a leadership that is handed over, where nothing is wrong. lastLeader is the argument by
-// which raft names the leader that fell silent, "" when it knew of none: that is the election of every start, by which the only voter of a group makes
-// itself leader too.
+// which raft names the leader that fell silent, "" when it knew of none: that is the election of every start, by which the only voter of a group
+// makes itself leader too.
 const (
 	electionWarning  = "heartbeat timeout reached, starting election"
 	lastLeader       = "last-leader-id"

@@ -9,8 +9,8 @@ import (
 	"holdfast/cluster/meta"
 )
 
-// memberLog knows the configurations in a replica's log with their indexes. Raft tells its newest configuration, but not where it stands, and a change
-// must name the one that it was decided on (prevIndex). Members and index are read from the same entry here, so they always belong together.
+// memberLog knows the configurations in a replica's log with their indexes. Raft tells its newest configuration, but not where it stands, and a
+// change must name the one that it was decided on (prevIndex). Members and index are read from the same entry here, so they always belong together.
 type memberLog struct {
 	store *snapshotStore
 
@@ -99,8 +99,8 @@ func (c *configuration) on(id raft.ServerID) *raft.Server {
 	return nil
 }
 
-// Group returns the members of the shard's group, the index of that configuration in its log, and the leader, as the replica here knows them; it may be
-// behind. CaughtUp is not filled in. False while the replica knows of no configuration, or none serves.
+// Group returns the members of the shard's group, the index of that configuration in its log, and the leader, as the replica here knows them; it may
+// be behind. CaughtUp is not filled in. False while the replica knows of no configuration, or none serves.
 func (s *Shard) Group() (meta.Group, bool) {
 	r := s.replica.Load()
 	if r == nil {

@@ -12,9 +12,9 @@ import (
 	"holdfast/stock"
 )
 
-// AddLearner makes a node's replica follow the group without a vote. Address is the node's peer address, which counts as long as Config.AddressOf knows
-// none. Prev is the index of the configuration on which that was decided, as Group tells it: of two changes decided on the same one, one succeeds. It
-// returns when the change is committed, at once when the replica is a learner already.
+// AddLearner makes a node's replica follow the group without a vote. Address is the node's peer address, which counts as long as Config.AddressOf
+// knows none. Prev is the index of the configuration on which that was decided, as Group tells it: of two changes decided on the same one, one
+// succeeds. It returns when the change is committed, at once when the replica is a learner already.
 //
 // Every error of AddLearner, Promote, Demote and RemoveMember is stock.ErrNotExecuted, with ErrNotLeader, ErrStaleConfiguration, ErrNotMember,
 // ErrLastVoter or what ended the wait; or stock.ErrUnknown: the change may come into force. Look at Group then.
@@ -35,9 +35,9 @@ func (s *Shard) AddLearner(ctx context.Context, node string, number uint64, addr
 	})
 }
 
-// Promote gives a learner its vote. It must have caught up: until it has, it counts for the majority and contributes nothing. It returns when the voters
-// that answer know of the new one, if they do in Config.HeartbeatTimeout: a voter that does not know of it refuses it its vote, and if the leader died
-// then, the new one might be the only one that could be elected. See AddLearner.
+// Promote gives a learner its vote. It must have caught up: until it has, it counts for the majority and contributes nothing. It returns when the
+// voters that answer know of the new one, if they do in Config.HeartbeatTimeout: a voter that does not know of it refuses it its vote, and if the
+// leader died then, the new one might be the only one that could be elected. See AddLearner.
 func (s *Shard) Promote(ctx context.Context, node string, number uint64, address string, prev uint64) error {
 	id := raftID(node, number)
 	err := s.change(ctx, prev, func(r *replica, c *configuration) (func(time.Duration) raft.IndexFuture, error) {
@@ -126,8 +126,8 @@ func (s *Shard) RemoveMember(ctx context.Context, node string, number uint64, pr
 	})
 }
 
-// change carries out one change of members. Plan looks at the configuration of index prev and returns what asks raft for the change: nil when all is as
-// wanted.
+// change carries out one change of members. Plan looks at the configuration of index prev and returns what asks raft for the change: nil when all is
+// as wanted.
 func (s *Shard) change(ctx context.Context, prev uint64,
 	plan func(*replica, *configuration) (func(time.Duration) raft.IndexFuture, error)) error {
 	r := s.replica.Load()

@@ -9,8 +9,8 @@ const (
 	promptAgain       // and somebody wants some that are sent later
 )
 
-// Prompt has heartbeats sent now instead of at the next tenth of Config.HeartbeatTimeout, so that Confirmed is true sooner (rule R9). It never blocks, and
-// does nothing while this replica does not lead. At most one is under way: whoever asks meanwhile shares the next.
+// Prompt has heartbeats sent now instead of at the next tenth of Config.HeartbeatTimeout, so that Confirmed is true sooner (rule R9). It never
+// blocks, and does nothing while this replica does not lead. At most one is under way: whoever asks meanwhile shares the next.
 func (s *Shard) Prompt() {
 	r := s.replica.Load()
 	if r == nil {
@@ -32,8 +32,8 @@ func (s *Shard) Prompt() {
 	}
 }
 
-// prompt sends heartbeats until nobody wants more. What raft's own check says is never looked at: it counts answers that were under way before, and those
-// of learners. It is the only call of raft's that has heartbeats sent.
+// prompt sends heartbeats until nobody wants more. What raft's own check says is never looked at: it counts answers that were under way before, and
+// those of learners. It is the only call of raft's that has heartbeats sent.
 func (r *replica) prompt() {
 	for {
 		check := r.ask()
@@ -49,8 +49,8 @@ func (r *replica) prompt() {
 	}
 }
 
-// ask asks for heartbeats; nil when the replica stops. Raft would forget a question that is put to it after it was shut down, and a goroutine would wait
-// for ever: close has the lock before it shuts raft down. The question goes into a queue that has room for it.
+// ask asks for heartbeats; nil when the replica stops. Raft would forget a question that is put to it after it was shut down, and a goroutine would
+// wait for ever: close has the lock before it shuts raft down. The question goes into a queue that has room for it.
 func (r *replica) ask() raft.Future {
 	r.mu.Lock()
 	defer r.mu.Unlock()

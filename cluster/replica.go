@@ -144,9 +144,9 @@ func (r *replica) start(logger *raftLogger) error {
 	return nil
 }
 
-// hurry lets the only voter of a group stand for election at once instead of after a heartbeat timeout: nobody else could be leading, and any
-// change of that configuration would be in this very log. Raft looks at its timers anew when the heartbeat timeout is lowered. A learner, or a replica
-// that no configuration names yet, waits.
+// hurry lets the only voter of a group stand for election at once instead of after a heartbeat timeout: nobody else could be leading, and any change
+// of that configuration would be in this very log. Raft looks at its timers anew when the heartbeat timeout is lowered. A learner, or a replica that
+// no configuration names yet, waits.
 func (r *replica) hurry() {
 	voters, votes := 0, false
 	for _, member := range r.raft.GetConfiguration().Configuration().Servers {

@@ -33,8 +33,8 @@ func (c *Cluster) openReplicas() error {
 	return errors.Join(errs...)
 }
 
-// OpenReplica opens this node's replica of a shard under a number that the meta group gave; shard 0 is the meta group itself. A replica that was never
-// open here is empty and waits to be added to its group: it never begins one. When the replica of that number is open already, it is returned.
+// OpenReplica opens this node's replica of a shard under a number that the meta group gave; shard 0 is the meta group itself. A replica that was
+// never open here is empty and waits to be added to its group: it never begins one. When the replica of that number is open already, it is returned.
 //
 // It returns ErrReplicaOther when another number is open or on disk, ErrReplicaGone for a number that was removed here, ErrStateLost when the replica
 // once held entries that are not there any more, ErrClosed, or why snapshot or log cannot be opened.
@@ -76,9 +76,9 @@ func (c *Cluster) openAs(id uint32, number uint64, bootstraps bool) (*Shard, err
 	return s, nil
 }
 
-// RemoveReplica closes this node's replica of a shard and removes its log, term, vote and snapshots, durably. The group is not asked: take the replica
-// out of it first. Nothing is left when it returns nil; after a crash, or an error, the rest goes with the next RemoveReplica, OpenReplica or Open. It is
-// no error when there is no replica. ErrStuck says that the replica did not stop: nothing more is opened in its place in this process.
+// RemoveReplica closes this node's replica of a shard and removes its log, term, vote and snapshots, durably. The group is not asked: take the
+// replica out of it first. Nothing is left when it returns nil; after a crash, or an error, the rest goes with the next RemoveReplica, OpenReplica or
+// Open. It is no error when there is no replica. ErrStuck says that the replica did not stop: nothing more is opened in its place in this process.
 func (c *Cluster) RemoveReplica(id uint32) error {
 	if uint64(id) >= uint64(len(c.slots)) {
 		return fmt.Errorf("%w: %d", ErrNoShard, id)

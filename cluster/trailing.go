@@ -6,8 +6,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// trailing is what a leader's watch knows of members that trail. Replication to one follower may wedge while its heartbeats go on (raft#611, #612): nobody
-// fails, no leader changes, and the group has one copy fewer than it seems.
+// trailing is what a leader's watch knows of members that trail. Replication to one follower may wedge while its heartbeats go on (raft#611, #612):
+// nobody fails, no leader changes, and the group has one copy fewer than it seems.
 type trailing struct {
 	next  time.Time // no look before
 	since map[raft.ServerID]standing

@@ -13,10 +13,10 @@ import (
 	"holdfast/stock"
 )
 
-// handover is what a replica knows of its own leadership transfers. While one is under way raft refuses proposals, as not executed. After two that failed
-// it may go on refusing for as long as it lives, in later terms too (raft#696): the goroutine that would end the second waits for a follower's
-// replication that has ended. So after a failure the watch asks until raft has been seen to take changes again, and when it leads and refuses for longer
-// than any transfer lasts, the replica is built anew.
+// handover is what a replica knows of its own leadership transfers. While one is under way raft refuses proposals, as not executed. After two that
+// failed it may go on refusing for as long as it lives, in later terms too (raft#696): the goroutine that would end the second waits for a follower's
+// replication that has ended. So after a failure the watch asks until raft has been seen to take changes again, and when it leads and refuses for
+// longer than any transfer lasts, the replica is built anew.
 type handover struct {
 	suspect atomic.Bool  // one failed, and raft was not seen to take changes since
 	since   atomic.Int64 // when raft was first seen to refuse, in nanoseconds since 1970; 0: not seen
@@ -26,8 +26,8 @@ type handover struct {
 // stuckTransfers is how many election timeouts a leader may refuse because of a transfer: one lasts at most two.
 const stuckTransfers = 3
 
-// Transfer hands the group's leadership to a node's replica, or to the voter that trails least when to is "". It returns nil when this replica does not
-// lead any more: mostly the other one does by then. Proposals that come meanwhile are not executed. It lasts at most two election timeouts.
+// Transfer hands the group's leadership to a node's replica, or to the voter that trails least when to is "". It returns nil when this replica does
+// not lead any more: mostly the other one does by then. Proposals that come meanwhile are not executed. It lasts at most two election timeouts.
 //
 // Errors: stock.ErrNotExecuted with ErrNotLeader, or ErrNoHeir for a node that has no vote or does not answer, the leader's own included;
 // stock.ErrUnknown when it failed or ctx ended: the other replica may lead at any moment.
@@ -79,8 +79,8 @@ func (s *Shard) transferred(err error) error {
 	return fmt.Errorf("%w: transfer of shard %d: %w", stock.ErrUnknown, s.id, err)
 }
 
-// heir returns the voter on a node, or of all other voters the one that has most of the log, if it answered lately; nil for none. Raft would pick by the
-// log alone, and hand over to a node that is gone.
+// heir returns the voter on a node, or of all other voters the one that has most of the log, if it answered lately; nil for none. Raft would pick by
+// the log alone, and hand over to a node that is gone.
 func (r *replica) heir(to string, now time.Time) *raft.Server {
 	var best *raft.Server
 	var most uint64
@@ -100,8 +100,8 @@ func (r *replica) heir(to string, now time.Time) *raft.Server {
 	return best
 }
 
-// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. When none answers it tries again
-// until one does, for an election timeout; without another voter nothing happens. It never blocks.
+// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. When none answers it tries
+// again until one does, for an election timeout; without another voter nothing happens. It never blocks.
 func (s *Shard) Resign() {
 	r := s.replica.Load()
 	if r == nil || r.resigning.Swap(true) {
@@ -139,8 +139,8 @@ func (r *replica) resign() error {
 	}
 }
 
-// checkTransfer looks whether raft refuses since a transfer failed, and for how long. It asks for a change of members that cannot be: of a configuration at
-// an index that no log has.
+// checkTransfer looks whether raft refuses since a transfer failed, and for how long. It asks for a change of members that cannot be: of a
+// configuration at an index that no log has.
 func (r *replica) checkTransfer(now time.Time, leads bool) {
 	h := &r.handover
 	if !h.suspect.Load() {

@@ -12,8 +12,8 @@ import (
 // handOverShare of the time that a drain has left goes into handing leadership over.
 const handOverShare = 4
 
-// handOver gives the leadership of every group that is led here to another voter, where there is one, the meta group's last: until then others learn from
-// it who leads. What was admitted is answered by the new leaders, or by this one before.
+// handOver gives the leadership of every group that is led here to another voter, where there is one, the meta group's last: until then others learn
+// from it who leads. What was admitted is answered by the new leaders, or by this one before.
 func (n *Node) handOver(ctx context.Context) {
 	if deadline, bounded := ctx.Deadline(); bounded {
 		share, cancel := context.WithTimeout(ctx, time.Until(deadline)/handOverShare)

@@ -13,8 +13,8 @@ import (
 	"holdfast/stock"
 )
 
-// join asks the cluster's nodes to take this one in, when its directory says that it has not been. The incarnation was written before, so asking again
-// after a crash is asking for the same node.
+// join asks the cluster's nodes to take this one in, when its directory says that it has not been. The incarnation was written before, so asking
+// again after a crash is asking for the same node.
 func (n *Node) join(ctx context.Context) error {
 	if !n.id.joining() {
 		if len(n.cfg.Join) > 0 {

@@ -33,7 +33,8 @@ func (c *Config) checkReached() error {
 	return nil
 }
 
-// checkReachable says why nobody could be reached under an address: it is not host:port, its port is 0, or its host stands for every address of a machine.
+// checkReachable says why nobody could be reached under an address: it is not host:port, its port is 0, or its host stands for every address of a
+// machine.
 func checkReachable(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || len(address) > maxAddressBytes {

@@ -172,7 +172,8 @@ func membersOf(group *cluster.Shard) []string {
 	return ids
 }
 
-// replicaFault takes a replica out of its group. A clock that does not agree with the log ends the node where it is the only voter: nobody else can lead.
+// replicaFault takes a replica out of its group. A clock that does not agree with the log ends the node where it is the only voter: nobody else can
+// lead.
 func (n *Node) replicaFault(group *cluster.Shard, index uint64, err error) {
 	if errors.Is(err, actors.ErrClock) {
 		n.fail(err)

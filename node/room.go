@@ -13,8 +13,8 @@ func (n *Node) hasSpare() bool {
 	return space.Prepared > 0 || space.UsedBytes+n.cfg.WALSegmentBytes > n.cfg.WALHardBytes
 }
 
-// noRoom says of an error of a start that the disk is full, if that is the reason. Nothing was served, so it is not the failed disk of a node that runs:
-// what the log could not make ready holds nothing yet. A step may only have met a log that had failed for it, which tells that by n.fatal.
+// noRoom says of an error of a start that the disk is full, if that is the reason. Nothing was served, so it is not the failed disk of a node that
+// runs: what the log could not make ready holds nothing yet. A step may only have met a log that had failed for it, which tells that by n.fatal.
 func (n *Node) noRoom(err error) error {
 	select {
 	case cause := <-n.fatal:

@@ -11,9 +11,9 @@ import (
 	"holdfast/storage"
 )
 
-// upkeep does, while the node runs, what takes several nodes' statuses: it tells the replicas here the hashes of the others (rule R24) and leaders how
-// far the others' sinks are (rule R27), has this node's database filled from a peer's, raises the level once every node knows it (rule R1), and keeps the
-// cluster's table for the next start.
+// upkeep does, while the node runs, what takes several nodes' statuses: it tells the replicas here the hashes of the others (rule R24) and leaders
+// how far the others' sinks are (rule R27), has this node's database filled from a peer's, raises the level once every node knows it (rule R1), and
+// keeps the cluster's table for the next start.
 type upkeep struct {
 	n       *Node
 	ctx     context.Context // ends with close

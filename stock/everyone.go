@@ -6,8 +6,8 @@ func Reaches(c Command, number uint32) bool {
 	return !ok || span.First <= number && number <= span.Last
 }
 
-// Everyone reports whether a command that is about to be applied will reach every ledger of the shard that it Reaches; those that are away must then get it
-// too. A change of settings that is late, repeated or out of range reaches none. Asked before Apply.
+// Everyone reports whether a command that is about to be applied will reach every ledger of the shard that it Reaches; those that are away must then
+// get it too. A change of settings that is late, repeated or out of range reaches none. Asked before Apply.
 func (b *Book) Everyone(at Position, c Command) bool {
 	set, ok := c.(*SetSettings)
 	if !ok {

@@ -38,8 +38,8 @@ func (l *Ledger) Hash() uint64 {
 	return head.hash(lists{l.level >= LevelRefusals, l.callers, uint64(len(l.adjusts)), l.adjustsHash, uint64(len(l.memory.list)), l.memory.hash})
 }
 
-// lists are what a ledger's head lacks: whether it follows LevelRefusals, and the parts whose hashes are kept up, with their lengths. Callers are few.
-// A lower level is the shard's alone: ledgers are not told of it.
+// lists are what a ledger's head lacks: whether it follows LevelRefusals, and the parts whose hashes are kept up, with their lengths. Callers are
+// few. A lower level is the shard's alone: ledgers are not told of it.
 type lists struct {
 	refusals bool
 	callers  []string

@@ -7,8 +7,8 @@ import (
 
 // History is what a shard's log says of storage, as of the moment from which on this process decides.
 type History struct {
-	// Mark is the index of the newest flush mark (rule R27): settled orders that changed last at or below it may have left memory, because storage had
-	// them.
+	// Mark is the index of the newest flush mark (rule R27): settled orders that changed last at or below it may have left memory, because storage
+	// had them.
 	Mark uint64
 	// Index is where the log stood: what changed last at or below it was not made by this process.
 	Index uint64

@@ -109,7 +109,8 @@ func RedactSink(sink string) string {
 	return shown
 }
 
-// Redacted reports whether a sink's name is what RedactSink makes of one with a secret: the secret is not in it, and what stands for it opens nothing.
+// Redacted reports whether a sink's name is what RedactSink makes of one with a secret: the secret is not in it, and what stands for it opens
+// nothing.
 func Redacted(sink string) bool {
 	if !isPostgres(sink) {
 		return sink == hidden

@@ -13,7 +13,8 @@ import (
 type SinkReport struct {
 	// Where names the database, Server its version, Role and Schema what the flusher works as and in.
 	Where, Server, Role, Schema string
-	// SchemaVersion is that of the tables, 0 while they are yet to be made. OtherCluster is a cluster, not the one asked for, that wrote them; "": none.
+	// SchemaVersion is that of the tables, 0 while they are yet to be made. OtherCluster is a cluster, not the one asked for, that wrote them; "":
+	// none.
 	SchemaVersion int
 	OtherCluster  string
 	// Unread: beside the SQLite file lies a log of its own that only a node's start takes in, so the file is not all there is.

@@ -31,8 +31,8 @@ type shardFlusher struct {
 	draining <-chan struct{}
 	// first takes the outcome of the first attempt to connect, or of the first look at a shared sink that another node writes.
 	first chan error
-	// ctx is run's; cancel ends it; ended is closed when it has returned, and left, why rows may be left, may be read. A shard that was removed leaves
-	// nothing.
+	// ctx is run's; cancel ends it; ended is closed when it has returned, and left, why rows may be left, may be read. A shard that was removed
+	// leaves nothing.
 	ctx    context.Context
 	cancel context.CancelFunc
 	ended  chan struct{}

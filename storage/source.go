@@ -13,8 +13,8 @@ type Source interface {
 	Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error)
 	// Flushed says that everything up to index is durable in the sink.
 	Flushed(index uint64)
-	// FlushMark returns the index of the newest flush mark that was applied (rule R27). Rows that an earlier call of Changes left out, because they had
-	// left memory, changed last at or below it.
+	// FlushMark returns the index of the newest flush mark that was applied (rule R27). Rows that an earlier call of Changes left out, because they
+	// had left memory, changed last at or below it.
 	FlushMark(ctx context.Context) (uint64, error)
 	// History returns what the log says was in storage. known is false while the log is still being read; then nothing is written yet.
 	History(ctx context.Context) (h History, known bool, err error)

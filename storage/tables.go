@@ -39,8 +39,8 @@ var (
 	cursorTable = table{"cursor", []column{
 		{"shard", integer}, {"log_index", integer}, {"term", integer}, {"cluster_id", text},
 	}}
-	// A row for each shard of which rows are missing that a peer has to give: those that changed last after lacks_from, up to lacks_to. The pages up to
-	// the key at are there. Only SQLite has it.
+	// A row for each shard of which rows are missing that a peer has to give: those that changed last after lacks_from, up to lacks_to. The pages up
+	// to the key at are there. Only SQLite has it.
 	seedTable = table{"seed", []column{{"shard", integer}, {"lacks_from", integer}, {"lacks_to", integer}, {"at", text}}}
 )
 

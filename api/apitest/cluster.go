@@ -13,8 +13,8 @@ import (
 	"holdfast/api/topology"
 )
 
-// Cluster is a cluster in memory: what it is asked for is planned by rote, and a change ends after it was looked at as often as it has steps. It is the
-// shape of api.Cluster.
+// Cluster is a cluster in memory: what it is asked for is planned by rote, and a change ends after it was looked at as often as it has steps. It is
+// the shape of api.Cluster.
 type Cluster struct {
 	// Refuse, when set, answers every call that changes something, and every other one too when its code is one that nobody could decide.
 	Refuse topology.Refusal

@@ -165,8 +165,8 @@ func (l *Log) dropLocked() error {
 	return f.Close()
 }
 
-// Reopen lets go of the file, so that the next line goes to what stands under its name then. When that is no regular file the old one is kept, and the
-// error wraps ErrNotRegular.
+// Reopen lets go of the file, so that the next line goes to what stands under its name then. When that is no regular file the old one is kept, and
+// the error wraps ErrNotRegular.
 func (l *Log) Reopen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -52,9 +52,9 @@ func (b *Backups) Close() {
 	b.reads.close()
 }
 
-// Stream makes a backup while it is read. It returns when the meta group's state has been found, with ErrNoCluster, ErrNoLeader, ErrBusy, ErrClosed or
-// ctx's error when there is nothing to be read. An archive that cannot be finished ends with an error instead of io.EOF. The caller closes it; ctx ends
-// it, too.
+// Stream makes a backup while it is read. It returns when the meta group's state has been found, with ErrNoCluster, ErrNoLeader, ErrBusy, ErrClosed
+// or ctx's error when there is nothing to be read. An archive that cannot be finished ends with an error instead of io.EOF. The caller closes it; ctx
+// ends it, too.
 func (b *Backups) Stream(ctx context.Context) (io.ReadCloser, error) {
 	if err := b.enter(); err != nil {
 		return nil, err

@@ -36,7 +36,8 @@ type Config struct {
 
 // Timing holds the durations of a Config.
 type Timing struct {
-	// OpenTimeout is how long a leader may take to take a snapshot, and OpenPatience how long a group without one is waited for. Defaults 2 min and 15 s.
+	// OpenTimeout is how long a leader may take to take a snapshot, and OpenPatience how long a group without one is waited for. Defaults 2 min and
+	// 15 s.
 	OpenTimeout, OpenPatience time.Duration
 	// ChunkTimeout is how long a chunk is asked for before the backup breaks off. Default 15 s.
 	ChunkTimeout time.Duration

@@ -20,8 +20,8 @@ type fetch struct {
 	chunk []byte // of it what was not handed out yet
 }
 
-// open has the group's leader take a snapshot, and reads its first chunk. Nothing of it is in the archive yet, so when the leader is lost, the next one
-// is asked, until OpenPatience is over.
+// open has the group's leader take a snapshot, and reads its first chunk. Nothing of it is in the archive yet, so when the leader is lost, the next
+// one is asked, until OpenPatience is over.
 func (b *Backups) open(ctx context.Context, group uint32) (*fetch, error) {
 	patience, cancel := context.WithTimeout(ctx, b.cfg.OpenPatience)
 	defer cancel()

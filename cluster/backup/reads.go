@@ -12,8 +12,8 @@ import (
 	"holdfast/stock"
 )
 
-// reads lets other nodes, and this one, read the snapshots of the groups that this node leads. A read goes on when the node leads no more: what it reads
-// was durable and acknowledged.
+// reads lets other nodes, and this one, read the snapshots of the groups that this node leads. A read goes on when the node leads no more: what it
+// reads was durable and acknowledged.
 type reads struct {
 	cfg     *Config
 	metrics *metrics
@@ -121,8 +121,8 @@ func (s *reads) leaveLocked() {
 	s.metrics.reads.Set(float64(s.opens))
 }
 
-// take takes a snapshot on the leader and opens it. The barrier is what makes it current: a leader that was replaced does not pass it, and a new one has
-// applied all of its predecessors' when it does.
+// take takes a snapshot on the leader and opens it. The barrier is what makes it current: a leader that was replaced does not pass it, and a new one
+// has applied all of its predecessors' when it does.
 func take(ctx context.Context, group Group) (*cluster.SnapshotState, error) {
 	if err := group.Barrier(ctx); err != nil {
 		return nil, err

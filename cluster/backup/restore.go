@@ -23,9 +23,9 @@ type Target struct {
 }
 
 // Restore writes the states of an archive that Verify has read as those with which the shards of a new cluster begin, durably. The first command that
-// each of them applies raises its epoch to NextEpoch (rule R6). The meta group begins empty: who is in the old cluster is not in the new one. The archive
-// is read again, from its beginning, and must be the same: else ErrChanged, ErrDamaged, or why it cannot be read. What an error leaves behind is not to be
-// opened.
+// each of them applies raises its epoch to NextEpoch (rule R6). The meta group begins empty: who is in the old cluster is not in the new one. The
+// archive is read again, from its beginning, and must be the same: else ErrChanged, ErrDamaged, or why it cannot be read. What an error leaves behind
+// is not to be opened.
 func Restore(from io.Reader, c *Contents, to *Target) error {
 	epoch, err := c.NextEpoch()
 	if err != nil {

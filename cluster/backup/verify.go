@@ -46,7 +46,8 @@ type Shard struct {
 }
 
 // Verify reads an archive to its end, decodes every state and holds it against its invariants: stock is available, held and sold of each SKU, and the
-// orders add up to that. At most one shard's state is in memory at a time. It returns ErrDamaged, ErrFormat or ErrUnsound, or why from cannot be read.
+// orders add up to that. At most one shard's state is in memory at a time. It returns ErrDamaged, ErrFormat or ErrUnsound, or why from cannot be
+// read.
 func Verify(from io.Reader) (*Contents, error) {
 	r, err := newReader(bufio.NewReaderSize(from, 1<<16))
 	if err != nil {

@@ -14,9 +14,10 @@
 // What it assumes: the groups refuse a change of members whose prevIndex is not theirs, and a leader that lost its majority stops leading soon.
 // Node ids are what the peer port proved them to be.
 //
-// Map of the files: control.go (New, Start, Close, the loop), config.go, groups.go and adapter.go (what it needs of others), errors.go,
-// metrics.go. The log: machine.go, clock.go (the leader's), do.go (commands), waiting.go (who waits for outcomes). The others: status.go (what a
-// node says of itself), exchange.go (asking and answering), nodes.go (what is known of the others, leaders, the view of the groups), clocks.go
-// (rule R2), filling.go (whose storage is waited for), join.go. The driver: driver.go, steps.go (one step, and which change is needed), admin.go (what a group's leader is asked to do),
-// here.go (replicas of this node), operations.go (what operators ask for), shards.go (what they are shown). Why it is so: DESIGN.md.
+// Map of the files: control.go (New, Start, Close, the loop), config.go, groups.go and adapter.go (what it needs of others), errors.go, metrics.go.
+// The log: machine.go, clock.go (the leader's), do.go (commands), waiting.go (who waits for outcomes). The others: status.go (what a node says of
+// itself), exchange.go (asking and answering), nodes.go (what is known of the others, leaders, the view of the groups), clocks.go (rule R2),
+// filling.go (whose storage is waited for), join.go. The driver: driver.go, steps.go (one step, and which change is needed), admin.go (what a group's
+// leader is asked to do), here.go (replicas of this node), operations.go (what operators ask for), shards.go (what they are shown). Why it is so:
+// DESIGN.md.
 package control

@@ -6,9 +6,9 @@ import (
 	"holdfast/cluster/meta"
 )
 
-// fillings is since when replicas that follow their groups wait for their storage only. A new replica's sink is filled from a peer's before an old replica,
-// and with it perhaps the last sink that has some rows, is let go (rule R27); but a database that is down must not hold a change for ever: it is filled
-// when it is back.
+// fillings is since when replicas that follow their groups wait for their storage only. A new replica's sink is filled from a peer's before an old
+// replica, and with it perhaps the last sink that has some rows, is let go (rule R27); but a database that is down must not hold a change for ever:
+// it is filled when it is back.
 type fillings map[replicaName]time.Time
 
 type replicaName struct {

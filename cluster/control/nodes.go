@@ -231,8 +231,8 @@ func (v *view) consider(node string, r *ReplicaStatus) {
 	}
 }
 
-// judge says which members have caught up: they follow that leader in that term, their actors trail the leader's by little (rule R13), and their storage
-// has what it should have (rule R27).
+// judge says which members have caught up: they follow that leader in that term, their actors trail the leader's by little (rule R13), and their
+// storage has what it should have (rule R27).
 func (c *Control) judge(g *groupView, nodes []NodeStatus) {
 	at := func(node string) *ReplicaStatus {
 		for i := range nodes {

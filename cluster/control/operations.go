@@ -150,8 +150,8 @@ func (c *Control) awaitTable(ctx context.Context, shows func(*meta.Cluster) bool
 	}
 }
 
-// AwaitSettings waits until the leader of every data shard has applied settings, or others have replaced them. It returns 0 then, and the first shard that
-// lacks them when ctx ends before.
+// AwaitSettings waits until the leader of every data shard has applied settings, or others have replaced them. It returns 0 then, and the first shard
+// that lacks them when ctx ends before.
 func (c *Control) AwaitSettings(ctx context.Context, set meta.Settings) (lacks uint32) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()

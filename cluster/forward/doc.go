@@ -4,8 +4,8 @@
 // What it promises:
 //   - A request has one answer. The acceptance of any of its copies is the answer; a refusal is, of the last copy only.
 //   - "Not executed" is said only when no copy can have been proposed; otherwise "unknown".
-//   - After a refusal, or an acceptance, no copy takes effect: all copies of a command have one key and one deadline, and those beside another one are
-//     marked (rule R4).
+//   - After a refusal, or an acceptance, no copy takes effect: all copies of a command have one key and one deadline, and those beside another one
+//     are marked (rule R4).
 //   - A node that does not lead says so and keeps nothing; nothing is forwarded twice.
 //   - While everything is led here it adds no goroutine and no allocation to a call of the gateway.
 //   - Everything that waits is bounded, in number and bytes, and in time by the caller's deadline.

@@ -111,8 +111,8 @@ func (it *item) giveUp() stock.Outcome {
 	return stock.Outcome{Code: it.last}
 }
 
-// unmask returns an acceptance as its caller is to see it. One that was given before is shown as such, unless it was most likely given to another copy
-// that this node sent: another may have been executed, the caller sent once, and the change is not older than the call.
+// unmask returns an acceptance as its caller is to see it. One that was given before is shown as such, unless it was most likely given to another
+// copy that this node sent: another may have been executed, the caller sent once, and the change is not older than the call.
 func (it *item) unmask(out stock.Outcome, others int, began stock.Time, skewMS int64) stock.Outcome {
 	if !out.Replayed || others == 0 || it.own {
 		return out

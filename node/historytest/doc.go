@@ -3,9 +3,9 @@
 // the library porcupine.
 //
 // It promises: a history that no such order explains is an error that shows where the longest attempt got stuck, and so is a search that takes too
-// long. A call that got no answer may have happened at any later time, or never. It assumes that all calls are made by one process, that a SKU was new
-// when the recording began, that nothing of it expires, is returned, adjusted or frozen meanwhile, and that a key which was refused is not used again
-// unless an earlier call with it got no answer.
+// long. A call that got no answer may have happened at any later time, or never. It assumes that all calls are made by one process, that a SKU was
+// new when the recording began, that nothing of it expires, is returned, adjusted or frozen meanwhile, and that a key which was refused is not used
+// again unless an earlier call with it got no answer.
 //
 //	op.go        a call and its answer
 //	recorder.go  a client that notes its calls

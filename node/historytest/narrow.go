@@ -32,9 +32,9 @@ func hearAll(steps []*step, keys int) []told {
 	return all
 }
 
-// narrow tells the search what later answers say about calls without one. It loses no explanation of a history that has one: an acceptance, a fence, a
-// payment and a cancellation are for good, so what was seen happened before it was seen, what was not seen happened later if at all, and what excludes
-// another excludes it at all times. Without this the search would try every call without an answer at every moment.
+// narrow tells the search what later answers say about calls without one. It loses no explanation of a history that has one: an acceptance, a fence,
+// a payment and a cancellation are for good, so what was seen happened before it was seen, what was not seen happened later if at all, and what
+// excludes another excludes it at all times. Without this the search would try every call without an answer at every moment.
 func narrow(steps []*step, all []told) []*step {
 	for _, p := range steps {
 		if p.Kind != ReadSKU {

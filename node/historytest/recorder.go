@@ -129,8 +129,8 @@ func (c *Client) end(o Op, err error) {
 // At returns a moment as calls have it.
 func (r *Recorder) At(moment time.Time) int64 { return int64(moment.Sub(r.begun)) }
 
-// Ended notes a call that ended with an answer, or with an error of package client, which is its answer then. A call that was not executed, and a read
-// without an answer, is not noted.
+// Ended notes a call that ended with an answer, or with an error of package client, which is its answer then. A call that was not executed, and a
+// read without an answer, is not noted.
 func (r *Recorder) Ended(o Op, err error) {
 	if err != nil {
 		reads := o.Kind == ReadOrder || o.Kind == ReadOutcome || o.Kind == ReadSKU

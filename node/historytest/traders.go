@@ -129,7 +129,8 @@ func (tr *Traders) note(d doubt, err error) {
 	}
 }
 
-// Settle finds out what became of the calls without an answer, through c, and reads all counters once more. It returns how many such calls there were.
+// Settle finds out what became of the calls without an answer, through c, and reads all counters once more. It returns how many such calls there
+// were.
 func (tr *Traders) Settle(ctx context.Context, t testing.TB, c *Client) int {
 	t.Helper()
 	tr.mu.Lock()

@@ -6,7 +6,6 @@
 // It assumes initdb and postgres in PATH or under /usr/lib/postgresql/*/bin. Where they are missing the test skips and says so, and fails with
 // CI=true. PostgreSQL does not run as root: as root, the programs run with the credentials of the user postgres.
 //
-// Files: server.go a server's life; programs.go finds the programs and who runs them; query.go databases, schemas and statements for tests; proxy.go a
-// network that can be cut; disk_linux.go a disk that is full;
-// process_linux.go and process_other.go what the operating systems differ in.
+// Files: server.go a server's life; programs.go finds the programs and who runs them; query.go databases, schemas and statements for tests; proxy.go
+// a network that can be cut; disk_linux.go a disk that is full; process_linux.go and process_other.go what the operating systems differ in.
 package pgtest
