@@ -99,6 +99,9 @@ func (n *Node) close(ctx context.Context) error {
 				errs = append(errs, l.Close())
 			}
 		}
+		if n.backups != nil {
+			n.backups.Close()
+		}
 		if n.upkeep != nil {
 			n.upkeep.close()
 		}

@@ -28,8 +28,24 @@ type identity struct {
 	Incarnation string `json:"incarnation,omitempty"`
 	// Founder: the cluster was created here, so this node began its groups.
 	Founder bool `json:"founder,omitempty"`
+	// Epoch is the cluster's, raised by every restore.
+	Epoch uint16 `json:"epoch,omitempty"`
+	// Origin is what the cluster was restored from; nil: it was not, or this node is not its first.
+	Origin *origin `json:"restored,omitempty"`
 	// Seeds are the peer addresses of the nodes that were there when this one joined.
 	Seeds []string `json:"seeds,omitempty"`
+}
+
+// origin is what a cluster was restored from.
+type origin struct {
+	// Ancestors are the clusters whose backups it comes from, the nearest first.
+	Ancestors []string `json:"ancestors"`
+	// Indexes are those of the last log entries in the backup, by shard.
+	Indexes map[uint32]uint64 `json:"indexes"`
+	// The cluster begins with these settings.
+	RetentionMS   int64 `json:"retention_ms"`
+	MaxOpenOrders int64 `json:"max_open_orders_per_sku"`
+	MaxNodes      int64 `json:"max_nodes"`
 }
 
 // newIdentity returns that of an empty directory, on its way into a cluster.
@@ -56,6 +72,22 @@ func (id *identity) found(shards int) error {
 	}
 	id.ClusterID, id.Shards, id.Founder = hex.EncodeToString(cluster[:]), shards, true
 	return nil
+}
+
+// ancestors returns the clusters whose backups this one comes from.
+func (id *identity) ancestors() []string {
+	if id.Origin == nil {
+		return nil
+	}
+	return id.Origin.Ancestors
+}
+
+// restored returns the index of a shard's last entry in the backup, 0 when there was none.
+func (id *identity) restored(shard uint32) uint64 {
+	if id.Origin == nil {
+		return 0
+	}
+	return id.Origin.Indexes[shard]
 }
 
 // upgrade writes a directory of format 1 as one of this format: it was the only node of its cluster.

@@ -54,7 +54,7 @@ func (n *Node) others() []string {
 
 // take makes the identity that of a member.
 func (id *identity) take(w control.Welcome) {
-	id.ClusterID, id.Shards = fmt.Sprintf("%x", w.ClusterID), w.Shards
+	id.ClusterID, id.Shards, id.Epoch = fmt.Sprintf("%x", w.ClusterID), w.Shards, w.Epoch
 	id.Seeds = nil
 	for i := range w.Table.Nodes {
 		if member := &w.Table.Nodes[i]; member.ID != id.NodeID {
@@ -88,8 +88,11 @@ func (n *Node) creation() *meta.Create {
 	}
 	settings := meta.DefaultSettings()
 	settings.RetentionMS = n.cfg.Retention.Milliseconds()
+	if o := n.id.Origin; o != nil {
+		settings = meta.Settings{RetentionMS: o.RetentionMS, MaxOpenOrders: o.MaxOpenOrders, MaxNodes: o.MaxNodes}
+	}
 	return &meta.Create{
-		ClusterID: n.id.clusterID(), Level: stock.Level, Node: n.cfg.NodeID, Incarnation: n.id.incarnation(),
+		ClusterID: n.id.clusterID(), Epoch: n.id.Epoch, Level: stock.Level, Node: n.cfg.NodeID, Incarnation: n.id.incarnation(),
 		Addresses: n.advertised(), Binary: n.binary(), Shards: uint32(n.id.Shards), Partitions: partitionTable(n.id.Shards), Settings: settings,
 	}
 }

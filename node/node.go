@@ -18,6 +18,7 @@ import (
 	"holdfast/api/audit"
 	"holdfast/api/tracing"
 	"holdfast/cluster"
+	"holdfast/cluster/backup"
 	"holdfast/cluster/control"
 	"holdfast/cluster/forward"
 	"holdfast/cluster/meta"
@@ -46,6 +47,7 @@ type Node struct {
 	shards    []*shard // by id, from 1, also those of which nothing is here
 	flusher   *storage.Flusher
 	upkeep    *upkeep
+	backups   *backup.Backups
 	// met is closed when this node follows its cluster.
 	met chan struct{}
 	// keys and certificate are nil without; both are read again by the server.
@@ -168,6 +170,7 @@ func (n *Node) openStorage() (err error) {
 	}
 	n.flusher, err = storage.Open(storage.Config{
 		Sink: n.cfg.Sink, Path: filepath.Join(n.cfg.DataDir, "orders.db"), ClusterID: n.id.ClusterID, AdoptSink: n.cfg.AdoptSink,
+		Epoch: n.id.Epoch, Ancestors: n.id.ancestors(),
 		Shards: shards, Term: n.flushTerm, BacklogOrders: n.cfg.FlushBacklog,
 		Registerer: n.registry, Logger: n.cfg.Logger,
 	})
@@ -212,6 +215,14 @@ func (n *Node) openCluster() (err error) {
 		n.cluster.Peers().Handle(kind, h)
 	}
 	n.cluster.Peers().Handle(cluster.KindSinkRows, rows{n})
+	n.backups, err = backup.New(backup.Config{
+		NodeID: n.cfg.NodeID, Version: n.cfg.Build.Version, Ancestors: n.id.ancestors(), View: n.control, Groups: backup.Of(n.cluster),
+		Peers: n.cluster.Peers(), Logger: n.cfg.Logger, Registerer: n.registry,
+	})
+	if err != nil {
+		return err
+	}
+	n.cluster.Peers().Handle(cluster.KindSnapshot, n.backups.Handler())
 	n.cluster.Peers().Handle(cluster.KindAvailability, nearby{n})
 	n.control.Start(control.Of(n.cluster))
 	close(n.met)

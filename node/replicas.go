@@ -28,7 +28,7 @@ func (n *Node) openShards() (err error) {
 	}
 	n.system = actors.Start(actors.Config{Logger: n.cfg.Logger, Registerer: n.registry})
 	for id := range n.id.Shards {
-		n.shards = append(n.shards, &shard{id: uint32(id + 1), node: n.cfg.NodeID})
+		n.shards = append(n.shards, &shard{id: uint32(id + 1), node: n.cfg.NodeID, restored: n.id.restored(uint32(id + 1))})
 	}
 	if n.table == nil {
 		n.table = n.readTable()
@@ -118,7 +118,7 @@ func (n *Node) newMachine(group *cluster.Shard) (cluster.Machine, error) {
 	settings.RetentionMS = n.cfg.Retention.Milliseconds()
 	id := group.ID()
 	r, err := n.system.NewReplica(actors.ReplicaConfig{
-		Shard: id, Log: raftLog{group}, Init: stock.Init{Partitions: n.partitions(id), Settings: settings},
+		Shard: id, Log: raftLog{group}, Init: stock.Init{Epoch: n.id.Epoch, Partitions: n.partitions(id), Settings: settings},
 		MaxTokens: n.cfg.MaxPending, MaxParked: n.cfg.MaxParked, MaxRemembered: n.cfg.MaxRemembered, ApplyBacklog: n.cfg.ApplyBacklog,
 		MaxClockSkew: n.cfg.MaxClockSkew, MaxDowntime: n.cfg.MaxDowntime, AcceptClock: n.cfg.AcceptClock,
 		ClocksAgree:  func(ctx context.Context) error { return n.clocksAgree(ctx, group) },

@@ -18,6 +18,8 @@ type shard struct {
 	group   atomic.Pointer[cluster.Shard]  // nil while none is here
 	node    string                         // this one
 	told    atomic.Bool                    // storage, of the past
+	// restored is the index of the last entry in the backup that the cluster was restored from, 0 when it was not.
+	restored uint64
 }
 
 var _ storage.Source = (*shard)(nil)
@@ -61,10 +63,10 @@ func (s *shard) History(ctx context.Context) (h storage.History, known bool, err
 		}
 	}
 	if opened && s.told.CompareAndSwap(false, true) {
-		return storage.History{Mark: past.Mark, Index: past.Index}, true, nil
+		return storage.History{Mark: past.Mark, Index: past.Index, Restored: s.restored}, true, nil
 	}
 	mark, err := r.FlushMark(ctx)
-	return storage.History{Mark: mark, Index: r.Applied()}, err == nil, err
+	return storage.History{Mark: mark, Index: r.Applied(), Restored: s.restored}, err == nil, err
 }
 
 // leader returns who leads the shard as the replica here knows, "" for nobody.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -275,11 +274,6 @@ func (t topologist) ChangeSettings(ctx context.Context, _ string, patch topology
 		}
 	}
 	return settingsOf(set), topology.Refusal{}
-}
-
-// Backup returns a consistent backup of all shards.
-func (t topologist) Backup(context.Context, string) (io.ReadCloser, topology.Refusal) {
-	return nil, topology.Refusal{Code: topology.Internal}
 }
 
 // refusal says in the API's words why something was not done.
