@@ -28,7 +28,7 @@ func TestRaftConfig(t *testing.T) {
 		"the lease is half the heartbeat":      c.LeaderLeaseTimeout == c.HeartbeatTimeout/2,
 		"the heartbeat is 500 ms to 1 s":       c.HeartbeatTimeout >= 500*time.Millisecond && c.HeartbeatTimeout <= time.Second,
 		"MaxAppendEntries is 64":               c.MaxAppendEntries == 64,
-		"CommitTimeout is 20 ms":               c.CommitTimeout == 20*time.Millisecond,
+		"CommitTimeout is 100 ms":              c.CommitTimeout == 100*time.Millisecond,
 		"raft takes no snapshots by itself":    c.SnapshotThreshold > 1<<60 && c.SnapshotInterval > 1000*time.Hour,
 		"the queue holds all that may wait":    cfg.MaxOutstanding <= c.MaxAppendEntries,
 		"the largest append fits into a frame": cfg.FrameBytes > int64(c.MaxAppendEntries*cfg.MaxEntryBytes),
