@@ -93,7 +93,7 @@ func (c *crowd) place(ctx context.Context, b buyer, key string) (id string, a an
 	p, err := c.client.PlaceOrder(ctx, key, client.NewOrder{SKU: sku, User: b.user()})
 	switch code := client.CodeOf(err); {
 	case err == nil:
-		c.book.placed(Claim{ID: p.ID, Key: key, User: p.User, Qty: p.Qty, State: "held"})
+		c.taken(c.book.placed(Claim{ID: p.ID, Key: key, User: p.User, Qty: p.Qty, State: "held"}))
 		if p.User != b.user() || p.SKU != sku || p.Qty != 1 {
 			c.book.fault("key %s of %s was answered with order %s of %s", key, b.user(), p.ID, p.User)
 		}
@@ -151,7 +151,7 @@ func (c *crowd) pay(ctx context.Context, b buyer, id string) {
 			if i > 0 {
 				c.book.count(func(t *Tally) { t.Webhooks++ })
 			}
-			c.sold(c.book.paid(id, b.payment()))
+			c.book.paid(id, b.payment())
 		case err == nil:
 			c.book.fault("order %s was paid for with %s and is %s with %s", id, b.payment(), o.State, o.PaymentID)
 		case client.CodeOf(err) == "order_expired":

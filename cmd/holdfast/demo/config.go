@@ -7,25 +7,27 @@ import (
 
 // Config is what a demo is made of. Zero values take the defaults named at the fields.
 type Config struct {
-	// Program is the binary whose serve command is the node. Needed.
+	// Program is the binary whose serve command is a node. Needed.
 	Program string
+	// Nodes is how many processes the cluster has: 1, 3, 5 or 7. Default 3.
+	Nodes int
 	// Units is the stock. Default 1,000.
 	Units int64
-	// Buyers is how many people come. Default 50,000.
+	// Buyers is how many people come. Default 20,000.
 	Buyers int
 	// Callers is how many orders are under way at once; payments use a few connections more. Default 64.
 	Callers int
-	// HoldTTL is how long an order waits for its payment. Default 1.5 s.
+	// HoldTTL is how long an order waits for its payment. Default 2 s.
 	HoldTTL time.Duration
 	// Think bounds how long a buyer takes to pay or give up, from a twentieth of it on. Default 600 ms.
 	Think time.Duration
-	// CutAt is the share of the stock, in percent, at whose sale the power is cut, if not before because most buyers are in. Default 40.
+	// CutAt is the share of the stock, in percent, at whose order the leader is killed, if not before because most buyers are in. Default 40.
 	CutAt int64
 	// Limit is how long the whole sale may take. Default two minutes.
 	Limit time.Duration
 	// Seed decides who does what. Default 1.
 	Seed uint64
-	// Log takes what happens, Verbose what the node logs; nil: nowhere.
+	// Log takes what happens, Verbose what the nodes log; nil: nowhere.
 	Log, Verbose io.Writer
 	// Columns is the width of the terminal that Log is, on which a line may be written again; 0: it is none.
 	Columns int
@@ -38,10 +40,11 @@ const (
 )
 
 func (c Config) withDefaults() Config {
+	def(&c.Nodes, 3)
 	def(&c.Units, 1_000)
-	def(&c.Buyers, 50_000)
+	def(&c.Buyers, 20_000)
 	def(&c.Callers, 64)
-	def(&c.HoldTTL, 1500*time.Millisecond)
+	def(&c.HoldTTL, 2*time.Second)
 	def(&c.Think, 600*time.Millisecond)
 	def(&c.CutAt, 40)
 	def(&c.Limit, 2*time.Minute)

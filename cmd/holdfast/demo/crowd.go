@@ -25,10 +25,10 @@ type crowd struct {
 	// seen is what was held and sold at one moment, as the node showed it last.
 	seen atomic.Pointer[client.Availability]
 
-	// onRush is called once: when so many units are paid for, or so many buyers have come, that a power cut hits the crowd in the middle.
-	onRush     func()
-	paid, rush int64
-	cut        sync.Once
+	// onRush is called once: when so many orders are accepted, or so many buyers have come, that a power cut hits the crowd in the middle.
+	onRush       func()
+	orders, rush int64
+	cut          sync.Once
 
 	mu    sync.Mutex // guards queue
 	queue []buyer
@@ -44,7 +44,7 @@ const (
 func newCrowd(cfg *Config, c *client.Client, onRush func()) *crowd {
 	crowd := &crowd{
 		cfg: cfg, client: c, book: newBook(), seats: make(chan buyer, cfg.Buyers), onRush: onRush,
-		paid: max(1, cfg.Units*cfg.CutAt/100), rush: max(1, int64(cfg.Buyers)*rushPercent/100),
+		orders: max(1, cfg.Units*cfg.CutAt/100), rush: max(1, int64(cfg.Buyers)*rushPercent/100),
 	}
 	crowd.seen.Store(&client.Availability{})
 	return crowd
@@ -115,15 +115,35 @@ func (c *crowd) watch(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("look at what is available: %w", err), ctx.Err())
 		}
-		c.seen.Store(&a)
+		c.look(&a)
 		if a.Available > 0 {
 			c.callBack(a.Available)
 		}
-		if idle && a.Held == 0 && (a.Available == 0 || c.waiting() == 0) {
-			return nil
+		if !idle || a.Held > 0 || a.Available > 0 && c.waiting() > 0 {
+			continue
+		}
+		if over, err := c.over(ctx); over || err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("the sale did not end: %w", ctx.Err())
+}
+
+// look notes what was held and sold, unless somebody who knew less has answered: any node shows what it has applied itself.
+func (c *crowd) look(a *client.Availability) {
+	if a.AsOfIndex >= c.seen.Load().AsOfIndex {
+		c.seen.Store(a)
+	}
+}
+
+// over asks the leader whether nothing is available or held any more.
+func (c *crowd) over(ctx context.Context) (bool, error) {
+	s, err := c.client.SKU(ctx, sku)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("look at what is left: %w", err), ctx.Err())
+	}
+	c.look(&client.Availability{Available: s.Available, Held: s.Held, Sold: s.Sold, AsOfIndex: s.AsOfIndex})
+	return s.Held == 0 && (s.Available == 0 || c.waiting() == 0), nil
 }
 
 // callBack lets a few more of the queue come than units are free: some will find them gone, as in any shop.
@@ -145,9 +165,9 @@ func (c *crowd) waiting() int {
 	return len(c.queue)
 }
 
-// sold notes how much is paid for.
-func (c *crowd) sold(paid int64) {
-	if paid >= c.paid {
+// taken notes how many orders were accepted.
+func (c *crowd) taken(orders int64) {
+	if orders >= c.orders {
 		c.cut.Do(c.onRush)
 	}
 }

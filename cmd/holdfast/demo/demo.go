@@ -5,37 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
-	"holdfast/api/client"
+	"holdfast/api/topology"
 )
 
-// Demo is a sale that has been held, and the node it was held on.
+// Demo is a sale that has been held, and the nodes it was held on.
 type Demo struct {
 	// Proof is what the three counts came to.
 	Proof Proof
 	// Told is what the clients were told.
 	Told Told
-	// Took is how long everything took, Down how long the node was gone, Entries how many log entries the orders needed.
+	// Took is how long everything took, Down how long the killed node was gone, Entries how many log entries the orders needed.
 	Took, Down time.Duration
 	Entries    int
-	// Cuts is how often the power was cut.
-	Cuts int
-	// Addr is the node's public address, Dir its data directory.
+	// Nodes is how many there were, Addr the public address of the first, Dir its data directory.
+	Nodes     int
 	Addr, Dir string
 
 	cfg   Config
 	root  string
-	power *power
+	fleet fleet
+	show  *progress
+	// ended is what the live replicas said of themselves when everything was sold.
+	ended []topology.Shard
+	cuts  int
 }
 
-// Run holds a sale on a node of its own, with a power cut in the middle, and compares what the clients were told, what the log replays to, and what
-// SQLite holds. It returns an error when the sale could not be held to its end; a broken promise is no error but a Proof that does not pass.
-// Close must be called in any case but an error.
+// Run holds a sale on nodes of its own, kills the one that leads in the middle, and compares what the clients were told, what each node's log replays
+// to, and what each node's SQLite holds. It returns an error when the sale could not be held to its end; a broken promise is no error but a Proof that
+// does not pass. Close must be called in any case but an error.
 func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
-	cfg = cfg.withDefaults()
-	d := &Demo{cfg: cfg}
+	d := &Demo{cfg: cfg.withDefaults()}
 	if d.root, err = os.MkdirTemp("", "holdfast-demo-"); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
@@ -44,149 +45,116 @@ func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	d.Dir = filepath.Join(d.root, "data")
-	ctx, cancel := context.WithTimeout(ctx, cfg.Limit)
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.Limit)
 	defer cancel()
-	show := newProgress(cfg.Log, cfg.Columns)
-	if d.power, err = powerOn(ctx, &d.cfg, d.Dir); err != nil {
+	d.show = newProgress(d.cfg.Log, d.cfg.Columns)
+	if d.fleet, err = newFleet(&d.cfg, d.root); err != nil {
 		return nil, err
 	}
-	node := d.power.current()
-	d.Addr = node.Ready.HTTP
-	show.say("a node on http://%s, process %d, ready after %.2f s", d.Addr, node.PID(), node.Took.Seconds())
-	if err := d.sale(ctx, show); err != nil {
+	if err := d.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.power.drain(ctx); err != nil {
-		return nil, fmt.Errorf("drain the node: %w", err)
+	if err := d.sell(ctx); err != nil {
+		return nil, err
 	}
-	show.say("the node is drained; counting what the clients were told, what the log replays to, what SQLite holds")
+	if err := d.fleet.drain(ctx); err != nil {
+		return nil, err
+	}
+	d.show.say("drained; counting what the clients were told, what the logs replay to, what SQLite holds")
 	if err := d.count(ctx); err != nil {
 		return nil, err
 	}
-	d.Took = time.Since(show.begin)
+	d.Took = time.Since(d.show.begin)
 	return d, nil
 }
 
-// sale sells everything, with a power cut in the middle.
-func (d *Demo) sale(ctx context.Context, show *progress) error {
-	wire := newWire(d.cfg.Callers + d.cfg.Callers/2)
-	defer wire.to.CloseIdleConnections()
-	node := d.power.current()
-	c, err := newClient(wire, node.Ready.HTTP, node.Ready.Admin)
+// open starts the nodes.
+func (d *Demo) open(ctx context.Context) error {
+	if err := d.fleet.open(ctx); err != nil {
+		return err
+	}
+	for _, p := range d.fleet {
+		n := p.current()
+		d.show.say("%s on http://%s, process %d, ready after %.2f s", p.name, n.Ready.HTTP, n.PID(), n.Took.Seconds())
+	}
+	d.Nodes, d.Addr, d.Dir = len(d.fleet), d.fleet[0].current().Ready.HTTP, d.fleet[0].dir
+	return nil
+}
+
+// sell holds the sale.
+func (d *Demo) sell(ctx context.Context) error {
+	s, err := newSale(&d.cfg, d.fleet, d.show)
 	if err != nil {
 		return err
 	}
-	spec := client.SKUSpec{SKU: sku, Stock: d.cfg.Units, HoldTTLMS: d.cfg.HoldTTL.Milliseconds(), LimitPerUser: limitPerUser, Hot: true}
-	if _, err := c.CreateSKU(ctx, spec); err != nil {
-		return fmt.Errorf("create the SKU: %w", err)
+	defer s.close()
+	if d.Nodes > 1 {
+		if err := settle(ctx, s.client, d.Nodes); err != nil {
+			return err
+		}
+		d.show.say("one cluster: every shard has a voter on each of the %d nodes", d.Nodes)
 	}
-	show.say("on sale: %s units, one per buyer, held %s until paid for; %s buyers come at once",
-		number(d.cfg.Units), d.cfg.HoldTTL, number(int64(d.cfg.Buyers)))
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(errHeld)
-	cut := make(chan struct{})
-	crowd := newCrowd(&d.cfg, c, func() { close(cut) })
-	show.follow(func() string { return crowd.state(wire) })
-	ended, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		stop(d.watchPower(cut, ended, func() error { return d.cutPower(ctx, crowd, wire, show) }))
-	}()
-	err = crowd.run(ctx)
-	close(ended)
-	<-watched
-	show.finish()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errHeld) {
-		return fmt.Errorf("the sale was broken off: %w", cause)
+	if err := s.open(ctx); err != nil {
+		return err
 	}
-	d.Told = crowd.book.told()
-	d.Told.AskedAgain, d.Told.Requests = wire.askedAgain(), wire.answered.Load()
+	if d.Told, err = s.hold(ctx); err != nil {
+		return err
+	}
+	d.Down = s.outage.down
+	if d.Down > 0 {
+		d.cuts++
+	}
+	if d.Nodes == 1 {
+		return nil
+	}
+	last, err := s.client.SKU(ctx, sku)
+	if err != nil {
+		return fmt.Errorf("look at the end: %w", err)
+	}
+	d.show.say("all is sold; waiting until the replicas have noted their states")
+	d.ended, err = agreed(ctx, s.client, d.Nodes, last.Shard, last.AsOfIndex)
 	return err
 }
 
-// errHeld ends what waits for the end of the sale.
-var errHeld = errors.New("demo: the sale was held to its end")
-
-// watchPower cuts the power once, and returns errHeld when the sale has ended, or why it cannot go on. A node that ends by itself is a fault.
-func (d *Demo) watchPower(cut, ended <-chan struct{}, cutPower func() error) error {
-	for {
-		node := d.power.current()
-		select {
-		case <-cut:
-			if err := cutPower(); err != nil {
-				return err
-			}
-			cut = nil
-		case <-node.Done():
-			return fmt.Errorf("the node ended by itself with exit code %d\n%s", node.ExitCode(), node.Log())
-		case <-ended:
-			return errHeld
-		}
-	}
-}
-
-// cutPower kills the node and starts it again with the same command line.
-func (d *Demo) cutPower(ctx context.Context, c *crowd, w *wire, show *progress) error {
-	underWay := w.underWay.Load()
-	d.power.off()
-	begin := time.Now()
-	show.say("POWER CUT: SIGKILL with %s units paid for and %d requests under way", number(c.book.tally().Paid), underWay)
-	if err := d.power.start(ctx); err != nil {
-		return fmt.Errorf("start again after the power cut: %w", err)
-	}
-	d.Down, d.Cuts = time.Since(begin), d.Cuts+1
-	show.say("power is back: same command line, same files, serving after %.2f s; whoever lost an answer asks again under the same key",
-		d.Down.Seconds())
-	return nil
-}
-
-// state is the live line. What is sold and held is of one moment, so that it never adds up to more than there is.
-func (c *crowd) state(w *wire) string {
-	t, seen := c.book.tally(), c.seen.Load()
-	return fmt.Sprintf("%s of %s sold, %s held | %s buyers came, %s refusals | %s cancelled | %s asked again",
-		number(seen.Sold), number(c.cfg.Units), number(seen.Held), number(t.Buyers), number(t.Refused), number(t.Cancelled),
-		number(w.askedAgain()))
-}
-
-// count reads the log and SQLite and compares.
+// count reads the logs and databases of all nodes and compares.
 func (d *Demo) count(ctx context.Context) error {
-	log, err := Replay(d.Dir, sku)
-	if err != nil {
-		return err
+	var copies []Copy
+	for _, p := range d.fleet {
+		log, err := Replay(p.dir, sku)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		stored, err := ReadStored(ctx, p.dir, sku)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		copies = append(copies, Copy{Node: p.name, Log: log, Stored: stored})
 	}
-	stored, err := ReadStored(ctx, d.Dir, sku)
-	if err != nil {
-		return err
-	}
-	d.Entries = log.Entries
-	d.Proof = Prove(Expected{Units: d.cfg.Units, Limit: limitPerUser, Cuts: d.Cuts}, d.Told, log, stored)
+	d.Entries = copies[0].Log.Entries
+	d.Proof = Prove(Expected{Units: d.cfg.Units, Limit: limitPerUser, Cuts: d.cuts}, d.Told, copies, d.ended)
 	return nil
 }
 
-// Serve starts the node again, as it is, calls ready, and keeps it serving until the context ends.
+// Serve starts the nodes again, as they are, calls ready, and keeps them serving until the context ends.
 func (d *Demo) Serve(ctx context.Context, ready func()) error {
-	if err := d.power.start(ctx); err != nil {
+	if err := d.fleet.start(ctx); err != nil {
 		return err
 	}
 	ready()
-	n := d.power.current()
-	select {
-	case <-ctx.Done():
-		return d.power.drain(context.WithoutCancel(ctx))
-	case <-n.Done():
-		return fmt.Errorf("the node ended with exit code %d\n%s", n.ExitCode(), n.Log())
+	for pause(ctx, faultEvery) {
+		if err := d.fleet.fault(); err != nil {
+			return err
+		}
 	}
+	return d.fleet.drain(context.WithoutCancel(ctx))
 }
 
-// DatabasePath returns the file with the orders.
+// DatabasePath returns the file with the orders, of the first node.
 func (d *Demo) DatabasePath() string { return databasePath(d.Dir) }
 
-// Close ends the node if it runs, and removes its files.
+// Close ends the nodes that run, and removes their files.
 func (d *Demo) Close() error {
-	if d.power != nil {
-		d.power.off()
-	}
+	d.fleet.off()
 	if err := os.RemoveAll(d.root); err != nil {
 		return fmt.Errorf("remove the demo's files: %w", err)
 	}

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"holdfast/api/topology"
 	"holdfast/stock"
 	"holdfast/storage"
 )
@@ -14,13 +16,35 @@ import (
 type history struct {
 	want   Expected
 	told   Told
-	log    Replayed
+	log    Replayed // of the last node
 	stored Stored
+	others []Copy // of the nodes before it
+	ended  []topology.Shard
 }
+
+// soundCluster is the sale of soundSale on three nodes.
+func soundCluster(units int) *history {
+	h := soundSale(units)
+	for _, name := range []string{"n1", "n2"} {
+		one := soundSale(units)
+		h.others = append(h.others, Copy{Node: name, Log: one.log, Stored: one.stored})
+	}
+	h.ended = []topology.Shard{{ID: shardOfTest, Leader: "n2"}}
+	for _, name := range []string{"n1", "n2", "n3"} {
+		h.ended[0].Replicas = append(h.ended[0].Replicas, topology.Replica{
+			Node: name, Role: topology.Voter, AppliedIndex: 15, HashIndex: 10, StateHash: "00000000000000aa",
+		})
+	}
+	h.told.LedBefore, h.told.LedAfter, h.told.Gap = "n1", "n2", time.Second
+	return h
+}
+
+const shardOfTest = 2
 
 // soundSale is a sale of units as it should be: each order paid for, and before some of them one that was cancelled, expired, or came too late.
 func soundSale(units int) *history {
 	h := &history{want: Expected{Units: int64(units), Limit: 1, Cuts: 1}}
+	h.log.Shard, h.log.States = shardOfTest, map[uint32][]State{shardOfTest: {{8, 0x99}, {10, 0xaa}, {13, 0xbb}}}
 	n := 0
 	add := func(state, told string) {
 		n++
@@ -53,7 +77,7 @@ func soundSale(units int) *history {
 		}
 		add("confirmed", "confirmed")
 	}
-	h.told.AskedAgain = 7
+	h.told.AskedAgain, h.told.Requests = 7, 100
 	h.log.SKU = stock.SKU{Spec: stock.Spec{SKU: sku, Stock: int64(units)}, Sold: int64(units)}
 	h.stored.SKU = storage.SKURow{SKU: sku, Stock: int64(units), Sold: int64(units)}
 	h.log.Commands, h.log.Entries, h.log.Peak = 4*n, n, int64(units)
@@ -69,7 +93,10 @@ func stateNamed(name string) stock.State {
 	panic("no state " + name)
 }
 
-func (h *history) prove() Proof { return Prove(h.want, h.told, h.log, h.stored) }
+func (h *history) prove() Proof {
+	last := Copy{Node: fmt.Sprintf("n%d", len(h.others)+1), Log: h.log, Stored: h.stored}
+	return Prove(h.want, h.told, append(slices.Clone(h.others), last), h.ended)
+}
 
 // sold returns the place of the first paid order.
 func (h *history) sold() int {
@@ -77,23 +104,31 @@ func (h *history) sold() int {
 }
 
 func TestSoundSalePasses(t *testing.T) {
-	p := soundSale(20).prove()
-	for _, r := range p.Rows {
-		if !r.Pass {
-			t.Errorf("%s: %s, %s, %s", r.Check, r.Told, r.Log, r.Stored)
+	for nodes, sale := range map[int]*history{1: soundSale(20), 3: soundCluster(20)} {
+		p := sale.prove()
+		for _, r := range p.Rows {
+			if !r.Pass || strings.Contains(r.Log+r.Stored, "/") {
+				t.Errorf("%d nodes: %s: %s, %s, %s", nodes, r.Check, r.Told, r.Log, r.Stored)
+			}
+		}
+		if !p.Pass || len(p.Faults) > 0 {
+			t.Errorf("a sound sale on %d nodes did not pass: %q", nodes, p.Faults)
 		}
 	}
-	if !p.Pass || len(p.Faults) > 0 {
-		t.Fatalf("a sound sale did not pass: %q", p.Faults)
+	if Prove(Expected{}, Told{}, nil, nil).Pass {
+		t.Error("a sale on no node passes")
 	}
 }
 
-// Every kind of wrong history must be noticed, and by the row that is about it.
+// wrong is a history that must be noticed.
+type wrong struct {
+	row    string // beginning of the row that must fail
+	change func(h *history)
+}
+
+// Every kind of wrong history must be noticed, and by the row that is about it: on one node, and when it is only the last of three that is wrong.
 func TestWrongHistoryIsReported(t *testing.T) {
-	for name, test := range map[string]struct {
-		row    string // beginning of the row that must fail
-		change func(h *history)
-	}{
+	for name, test := range map[string]wrong{
 		"oversold everywhere":            {"units sold", func(h *history) { h.want.Units-- }},
 		"oversold for a moment":          {"most held and sold", func(h *history) { h.log.Peak++ }},
 		"undersold":                      {"units sold", func(h *history) { h.want.Units++ }},
@@ -115,23 +150,61 @@ func TestWrongHistoryIsReported(t *testing.T) {
 		"one key, two orders in SQLite":  {"keys that took stock twice", func(h *history) { h.stored.Orders[1].Key = h.stored.Orders[0].Key }},
 		"one key, two answers":           {"keys that took stock twice", func(h *history) { h.told.Faults = []string{"key cart-1 was given two orders"} }},
 		"a released unit was not resold": {"units released", func(h *history) { h.log.Orders[h.sold()].State = stock.StateCancelled }},
-		"nothing was released":           {"units released", func(h *history) { *h = *onlyPaid(4) }},
+		"nothing was released":           {"units released", nothingReleased},
 		"another payment in the log":     {"payments", func(h *history) { h.log.Orders[h.sold()].PaymentID = "pay-other" }},
 		"a payment too many":             {"payments", func(h *history) { h.told.Paid++ }},
 		"log and SQLite disagree":        {"orders in all", func(h *history) { h.stored.Orders[2].Qty = 2 }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			h := soundSale(20)
-			test.change(h)
-			p := h.prove()
-			if p.Pass {
-				t.Fatal("it passed")
-			}
-			i := slices.IndexFunc(p.Rows, func(r Row) bool { return strings.HasPrefix(r.Check, test.row) })
-			if i < 0 || p.Rows[i].Pass {
-				t.Fatalf("the row %q did not fail: %+v", test.row, p.Rows)
-			}
-		})
+		t.Run(name, func(t *testing.T) { test.isNoticed(t, soundSale(20)) })
+		t.Run("cluster/"+name, func(t *testing.T) { test.isNoticed(t, soundCluster(20)) })
+	}
+}
+
+func (w wrong) isNoticed(t *testing.T, h *history) {
+	t.Helper()
+	w.change(h)
+	p := h.prove()
+	if p.Pass {
+		t.Fatal("it passed")
+	}
+	i := slices.IndexFunc(p.Rows, func(r Row) bool { return strings.HasPrefix(r.Check, w.row) })
+	if i < 0 || p.Rows[i].Pass {
+		t.Fatalf("the row %q did not fail: %+v", w.row, p.Rows)
+	}
+}
+
+// What a cluster adds can fail, too.
+func TestWrongClusterIsReported(t *testing.T) {
+	replica := func(h *history) *topology.Replica { return &h.ended[0].Replicas[1] }
+	states := func(h *history) []State { return h.log.States[shardOfTest] }
+	for name, test := range map[string]wrong{
+		"one replica says another hash":    {"replicas identical", func(h *history) { replica(h).StateHash = "00000000000000ab" }},
+		"one replica differs and stopped":  {"replicas identical", func(h *history) { replica(h).Down = "diverged: entry 10" }},
+		"one replica trails":               {"replicas identical", func(h *history) { replica(h).AppliedIndex-- }},
+		"a node has no replica":            {"replicas identical", func(h *history) { h.ended[0].Replicas = h.ended[0].Replicas[:2] }},
+		"no replica noted its state":       {"replicas identical", noHashes},
+		"nobody asked the replicas":        {"replicas identical", func(h *history) { h.ended = nil }},
+		"only another shard was looked at": {"replicas identical", func(h *history) { h.ended[0].ID++ }},
+		"a log replays to another state":   {"replicas identical", func(h *history) { states(h)[1].Hash++ }},
+		"a log ends in another state":      {"replicas identical", func(h *history) { states(h)[2].Hash++ }},
+		"a log is empty":                   {"replicas identical", func(h *history) { h.log.States = nil }},
+		"lost in one log":                  {"orders lost", func(h *history) { h.log.Orders = h.log.Orders[1:] }},
+		"lost in one SQLite":               {"orders lost", func(h *history) { h.stored.Orders = h.stored.Orders[1:] }},
+		"lost everywhere":                  {"orders lost", func(h *history) { h.told.Claims[0].ID = "another" }},
+		"nobody was killed":                {"orders lost", func(h *history) { h.want.Cuts = 0 }},
+		"a node that lived did not know":   {"unknown to callers", func(h *history) { h.told.Unknown = 1 }},
+		"nothing was answered":             {"unknown to callers", func(h *history) { h.told.Requests = 0 }},
+		"nothing was sold after the kill":  {"longest wait", func(h *history) { h.told.Gap = 0 }},
+		"nobody led after the kill":        {"longest wait", func(h *history) { h.told.LedAfter = "" }},
+		"the leader was not killed":        {"longest wait", func(h *history) { h.told.LedAfter = h.told.LedBefore }},
+	} {
+		t.Run(name, func(t *testing.T) { test.isNoticed(t, soundCluster(20)) })
+	}
+}
+
+func noHashes(h *history) {
+	for i := range h.ended[0].Replicas {
+		h.ended[0].Replicas[i].HashIndex, h.ended[0].Replicas[i].StateHash = 0, ""
 	}
 }
 
@@ -162,19 +235,48 @@ func TestOneAfterTheOtherIsNotTwo(t *testing.T) {
 	}
 }
 
-func onlyPaid(units int) *history {
-	h := soundSale(units)
-	var keep history
-	keep.want, keep.log.SKU, keep.stored.SKU = h.want, h.log.SKU, h.stored.SKU
-	keep.log.Commands, keep.log.Peak, keep.told.AskedAgain, keep.told.Paid = 1, h.log.Peak, 1, h.told.Paid
-	for i, o := range h.log.Orders {
-		if o.State == stock.StateConfirmed {
-			keep.log.Orders = append(keep.log.Orders, o)
-			keep.told.Claims = append(keep.told.Claims, h.told.Claims[i])
-			keep.stored.Orders = append(keep.stored.Orders, h.stored.Orders[i])
-		}
+// nothingReleased takes out every order that was not paid for, everywhere.
+func nothingReleased(h *history) {
+	paid := make(map[string]bool)
+	for _, o := range h.log.Orders {
+		paid[o.ID.String()] = o.State == stock.StateConfirmed
 	}
-	return &keep
+	strip := func(log *Replayed, stored *Stored) {
+		log.Orders = slices.DeleteFunc(log.Orders, func(o stock.Order) bool { return !paid[o.ID.String()] })
+		stored.Orders = slices.DeleteFunc(stored.Orders, func(o storage.OrderRow) bool { return !paid[o.ID] })
+	}
+	strip(&h.log, &h.stored)
+	for i := range h.others {
+		strip(&h.others[i].Log, &h.others[i].Stored)
+	}
+	h.told.Claims = slices.DeleteFunc(h.told.Claims, func(c Claim) bool { return !paid[c.ID] })
+}
+
+// A pause counts when it ended after the kill and began before somebody else could have led.
+func TestLongestPause(t *testing.T) {
+	begin := time.Unix(1_800_000_000, 0)
+	for name, test := range map[string]struct {
+		atMS []int64 // when orders were accepted; the kill is at 1,000, and pauses count that began before 2,000
+		want time.Duration
+	}{
+		"around the kill":              {[]int64{10, 990, 2_200, 2_210}, 1_210 * time.Millisecond},
+		"an answer was on its way":     {[]int64{10, 990, 1_020, 2_600, 2_610}, 1_580 * time.Millisecond},
+		"before the kill":              {[]int64{10, 990, 1_001}, 11 * time.Millisecond},
+		"long after the kill":          {[]int64{990, 1_500, 2_100, 9_000}, 600 * time.Millisecond},
+		"nothing sold after the kill":  {[]int64{10, 990}, 0},
+		"nothing sold before the kill": {[]int64{1_500}, 0},
+		"nothing sold":                 {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook()
+			for _, ms := range test.atMS {
+				b.at = append(b.at, begin.Add(time.Duration(ms)*time.Millisecond))
+			}
+			if got := b.longestPause(begin.Add(time.Second), begin.Add(2*time.Second)); got != test.want {
+				t.Errorf("%v, not %v", got, test.want)
+			}
+		})
+	}
 }
 
 // What the clients are told is checked as it comes in.

@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"path/filepath"
+	"sort"
 
 	"holdfast/cluster"
 	"holdfast/stock"
@@ -13,29 +14,47 @@ import (
 type Replayed struct {
 	Orders []stock.Order
 	SKU    stock.SKU
+	// Shard is the SKU's.
+	Shard uint32
 	// Entries is how many proposals were applied, Commands how many commands were in them.
 	Entries, Commands int
 	// Peak is the most units that were held and sold at once, after any command.
 	Peak int64
+	// States are the hashes of each shard's state after each entry, in the order of the log.
+	States map[uint32][]State
 	// Unsound are the places after which stock = available + held + sold did not hold.
 	Unsound []string
+}
+
+// State is the hash of a shard's state after an entry.
+type State struct{ Index, Hash uint64 }
+
+// HashAt returns the hash of a shard's state once everything up to an index was applied. It is not known from before the snapshot that the log begins at.
+func (r *Replayed) HashAt(shard uint32, index uint64) (hash uint64, known bool) {
+	states := r.States[shard]
+	after := sort.Search(len(states), func(i int) bool { return states[i].Index > index })
+	if after == 0 {
+		return 0, false
+	}
+	return states[after-1].Hash, true
 }
 
 // Replay reads the log, and the newest snapshots if there are any, in a data directory that no node has open, and returns what they say about a SKU.
 func Replay(dir, sku string) (Replayed, error) {
 	r := replay{dir: dir, sku: sku, books: make(map[uint32]*shardBook)}
+	r.States = make(map[uint32][]State)
 	if err := wal.ReadCommands(nil, filepath.Join(dir, "wal"), r.entry); err != nil {
 		return Replayed{}, fmt.Errorf("replay the log: %w", err)
 	}
 	if err := r.silent(); err != nil {
 		return Replayed{}, err
 	}
-	for _, s := range r.books {
+	for id, s := range r.books {
 		ledger := s.book.Owner(&stock.GetSKU{SKU: sku}).Ledger
 		if ledger == nil {
 			continue
 		}
-		r.SKU, r.Orders = *ledger.View(), ledger.Orders()
+		r.Shard, r.SKU, r.Orders = id, *ledger.View(), ledger.Orders()
 		return r.Replayed, nil
 	}
 	return Replayed{}, fmt.Errorf("the log does not know the SKU %q", sku)
@@ -75,6 +94,7 @@ func (r *replay) entry(group uint32, index, term uint64, data []byte) error {
 			r.look(ledger.View(), index)
 		}
 	}
+	r.States[group] = append(r.States[group], State{index, s.book.Hash()})
 	return nil
 }
 
@@ -98,8 +118,11 @@ func (r *replay) shard(id uint32) (*shardBook, error) {
 	}
 	defer func() { _ = state.Close() }()
 	s.from = from
-	s.book, err = stock.ReadSnapshot(state)
-	return s, err
+	if s.book, err = stock.ReadSnapshot(state); err != nil {
+		return nil, err
+	}
+	r.States[id] = append(r.States[id], State{from, s.book.Hash()})
+	return s, nil
 }
 
 // silent opens the shards that have a snapshot and no log entry after it.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Claim is an order as the clients were told of it.
@@ -26,6 +27,12 @@ type Told struct {
 	Faults []string
 	// AskedAgain is how many requests lost their answer and were sent again until it was definite.
 	AskedAgain int64
+	// Unknown is how many requests were left in doubt by a node that lived: no answer, or one that says that nobody knows.
+	Unknown int64
+	// LedBefore and LedAfter are who led the SKU when the leader was killed, and who did next. Gap is the longest time without an accepted order
+	// around the kill.
+	LedBefore, LedAfter string
+	Gap                 time.Duration
 	Tally
 }
 
@@ -52,6 +59,8 @@ type book struct {
 	mu     sync.Mutex        // guards what follows
 	claims map[string]*Claim // by key
 	byID   map[string]*Claim
+	// at is when each order was accepted, in order.
+	at     []time.Time
 	open   []string
 	faults []string
 	Tally
@@ -62,35 +71,57 @@ const maxFaults = 100
 
 func newBook() *book { return &book{claims: make(map[string]*Claim), byID: make(map[string]*Claim)} }
 
-// placed notes an accepted order. One key must always name one order.
-func (b *book) placed(c Claim) {
+// placed notes an accepted order and returns how many there are. One key must always name one order.
+func (b *book) placed(c Claim) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if before := b.claims[c.Key]; before != nil {
 		if before.ID != c.ID || before.User != c.User || before.Qty != c.Qty {
 			b.faultLocked("key %s was given order %s and order %s", c.Key, before.ID, c.ID)
 		}
-		return
+		return b.Placed
 	}
 	if before := b.byID[c.ID]; before != nil {
 		b.faultLocked("order %s was given to keys %s and %s", c.ID, before.Key, c.Key)
-		return
+		return b.Placed
 	}
 	b.claims[c.Key], b.byID[c.ID] = &c, &c
+	b.at = append(b.at, time.Now())
 	b.Placed++
+	return b.Placed
 }
 
-// paid notes a confirmed payment and returns how many orders are paid for.
-func (b *book) paid(id, payment string) int64 {
-	return b.settle(id, "confirmed", payment, &b.Paid)
+// longestPause returns the longest time between two accepted orders, of those pauses that ended after one moment and began before another.
+func (b *book) longestPause(after, before time.Time) (longest time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := 1; i < len(b.at); i++ {
+		if b.at[i].After(after) && b.at[i-1].Before(before) {
+			longest = max(longest, b.at[i].Sub(b.at[i-1]))
+		}
+	}
+	return longest
 }
+
+// lastPlaced returns when an order was accepted last.
+func (b *book) lastPlaced() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.at) == 0 {
+		return time.Time{}
+	}
+	return b.at[len(b.at)-1]
+}
+
+// paid notes a confirmed payment.
+func (b *book) paid(id, payment string) { b.settle(id, "confirmed", payment, &b.Paid) }
 
 func (b *book) cancelled(id string) { b.settle(id, "cancelled", "", &b.Cancelled) }
 
 func (b *book) tooLate(id string) { b.settle(id, "expired", "", &b.TooLate) }
 
 // settle moves an order to its last state. Told twice is well, told otherwise is not.
-func (b *book) settle(id, state, payment string, count *int64) int64 {
+func (b *book) settle(id, state, payment string, count *int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch c := b.byID[id]; {
@@ -102,7 +133,6 @@ func (b *book) settle(id, state, payment string, count *int64) int64 {
 	case c.State != state || c.Payment != payment:
 		b.faultLocked("order %s was %s and then %s", id, c.State, state)
 	}
-	return *count
 }
 
 // fault notes an answer that must not be.
