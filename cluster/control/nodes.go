@@ -124,8 +124,9 @@ func (c *Control) AddressOf(node string) string { return c.known.Load().addresse
 func (c *Control) Leader(shard uint32) (node, address string, term uint64) {
 	if g := c.groups(); g != nil {
 		if s := g.Shard(shard); s != nil {
+			at := s.Term() // first: a leader of before with the term of now would be believed for all of it
 			if node = s.Leader(); node != "" {
-				term = s.Term()
+				term = at
 			}
 		}
 	}
