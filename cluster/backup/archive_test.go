@@ -40,6 +40,9 @@ func TestABackupIsWhatTheShardsAre(t *testing.T) {
 				t.Errorf("shard %d: %+v", id, s)
 			}
 		}
+		if m, files, err := Check(bytes.NewReader(b)); err != nil || fmt.Sprint(m) != fmt.Sprint(want) || fmt.Sprint(files) != fmt.Sprint(c.Files) {
+			t.Errorf("checked: %+v, %v, %v", m, files, err)
+		}
 		unpacked := tar.NewReader(bytes.NewReader(b))
 		for i, name := range []string{"manifest.json", "meta.snapshot", "shard-1.snapshot", "shard-2.snapshot", "checksums.json"} {
 			h, err := unpacked.Next()
@@ -66,6 +69,9 @@ func refused(t *testing.T, what string, b []byte) {
 	if c, err := Verify(bytes.NewReader(b)); !errors.Is(err, ErrDamaged) || c != nil {
 		t.Errorf("%s: %v", what, err)
 	}
+	if _, files, err := Check(bytes.NewReader(b)); !errors.Is(err, ErrDamaged) || files != nil {
+		t.Errorf("%s, checked: %v", what, err)
+	}
 }
 
 func TestEveryCutIsRefused(t *testing.T) {
@@ -88,6 +94,9 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 		// A digit of the format in the manifest may become another one: then it is a newer format, or a state's.
 		if c, err := Verify(bytes.NewReader(flipped)); c != nil || !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrUnsound) {
 			t.Errorf("bit %d of byte %d: %v", i / *stride % 8, i, err)
+		}
+		if _, files, err := Check(bytes.NewReader(flipped)); files != nil || !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrFormat) {
+			t.Errorf("bit %d of byte %d, checked: %v", i / *stride % 8, i, err)
 		}
 	}
 }

@@ -1,17 +1,22 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"holdfast/api"
 	"holdfast/api/apitest"
+	"holdfast/api/client"
 	"holdfast/api/topology"
+	"holdfast/node"
 	"holdfast/stock"
 )
 
@@ -24,12 +29,10 @@ var trouble = map[string]func(c *apitest.Cluster, o *topology.Overview, shards [
 	"stalled": func(c *apitest.Cluster, _ *topology.Overview, _ []topology.Shard) { c.Stalled = true },
 	"broken":  func(c *apitest.Cluster, _ *topology.Overview, _ []topology.Shard) { c.Broken = true },
 	"cut": func(c *apitest.Cluster, _ *topology.Overview, _ []topology.Shard) {
-		whole := apitest.Tar(map[string]string{"shard-1": strings.Repeat("rows", 1000)})
-		c.Archive = whole[:len(whole)-512]
+		c.Archive = c.Archive[:len(c.Archive)-512]
 	},
 	"odd": func(c *apitest.Cluster, _ *topology.Overview, _ []topology.Shard) {
-		whole := apitest.Tar(map[string]string{"shard-1": "rows"})
-		c.Archive = whole[1024:] // without its manifest
+		c.Archive = c.Archive[1024:] // without its manifest
 	},
 	"last_voter": func(c *apitest.Cluster, _ *topology.Overview, _ []topology.Shard) {
 		c.Refuse = topology.Refusal{Code: topology.LastVoter, Text: "that is the last voter of shard 1",
@@ -45,6 +48,9 @@ var trouble = map[string]func(c *apitest.Cluster, o *topology.Overview, shards [
 func fakeCluster(ts *testscript.TestScript, _ bool, args []string) {
 	now := func() topology.Moment { return topology.Moment{Time: time.Now().Truncate(time.Millisecond)} }
 	cluster := apitest.NewCluster(now)
+	whole, err := realArchive()
+	ts.Check(err)
+	cluster.Archive = whole
 	for _, name := range args {
 		change := trouble[name]
 		if change == nil {
@@ -60,6 +66,37 @@ func fakeCluster(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("HOLDFAST_ADMIN_ADDR", listening.URL)
 	ts.Value(runningKey{}).(*running).cluster = cluster
 }
+
+// realArchive is the backup of a node with two shards and one SKU, of which a unit is held.
+var realArchive = sync.OnceValues(func() (archive []byte, err error) {
+	dir, err := os.MkdirTemp("", "holdfast-backup-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	cfg := node.DefaultConfig()
+	cfg.DataDir, cfg.HTTP, cfg.Admin, cfg.Peer, cfg.Shards, cfg.WALSegmentBytes = dir, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", 2, 4<<20
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	n, err := node.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	c, err := client.New(client.Config{Addr: "http://" + n.Addrs().HTTP, AdminAddr: "http://" + n.Addrs().Admin})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: "cup", Stock: 5}); err != nil {
+		return nil, err
+	}
+	if _, err := c.PlaceOrder(ctx, "k1", client.NewOrder{SKU: "cup", User: "ada"}); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	_, err = c.Backup(ctx, &out)
+	return out.Bytes(), err
+})
 
 type noHealth struct{}
 

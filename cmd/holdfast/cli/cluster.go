@@ -31,7 +31,7 @@ func (a *app) clusterCommand() *cobra.Command {
 		cmd.AddCommand(below)
 	}
 	r.timeout = clusterTimeout
-	cmd.AddCommand(a.certsCommand())
+	cmd.AddCommand(a.clusterRestoreCommand(), a.certsCommand())
 	return cmd
 }
 

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/api/client"
+	"holdfast/cluster/backup"
 )
-
-// manifestName is the first file of a backup.
-const manifestName = "manifest.json"
 
 // errNotWhole is returned for a backup that is not one to its end.
 var errNotWhole = errors.New("the backup is not whole")
@@ -34,13 +29,20 @@ type backedUp struct {
 }
 
 func (a *app) clusterBackupCommand(r *remote) *cobra.Command {
-	return &cobra.Command{
-		Use: "backup FILE", Short: "Back up all shards into a file", Args: exactly("FILE"), Example: "  holdfast cluster backup holdfast-2026-11-11.tar",
-		Long: "Back up all shards, as they were at one moment, while the cluster serves. FILE is replaced when the backup is whole and on disk, and left as it\n" +
-			"is otherwise.",
+	verify := false
+	cmd := &cobra.Command{
+		Use: "backup FILE", Short: "Back up all shards into a file", Args: exactly("FILE"),
+		Example: `  holdfast cluster backup holdfast-2026-11-11.tar
+  holdfast cluster backup holdfast-2026-11-11.tar --verify`,
+		Long: "Back up all shards while the cluster serves: everything that was acknowledged before. FILE is replaced when the backup is whole and on disk,\n" +
+			"and left as it is otherwise. With --verify nothing is backed up and no node is asked: FILE is read, every state in it decoded and held against\n" +
+			"its invariants, and shown. Exit code 4: FILE is damaged; 1: it cannot be read, or a newer version wrote it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] == "" {
+			switch {
+			case args[0] == "":
 				return usagef("FILE is empty")
+			case verify:
+				return a.verifyBackup(cmd.Context(), args[0])
 			}
 			made, err := a.backUp(cmd.Context(), r, args[0])
 			if err != nil {
@@ -50,6 +52,8 @@ func (a *app) clusterBackupCommand(r *remote) *cobra.Command {
 				rows: [][]string{{made.File, strconv.FormatInt(made.Bytes, 10), strconv.Itoa(made.Files), made.SHA256}}})
 		},
 	}
+	cmd.Flags().BoolVar(&verify, "verify", false, "read FILE, which is there, and say what is in it; back up nothing")
+	return cmd
 }
 
 // backUp writes the backup beside the file and puts it in its place when it is whole, so that an earlier backup is not lost to one that fails.
@@ -73,8 +77,8 @@ func (a *app) backUp(ctx context.Context, r *remote, path string) (made backedUp
 		return made, err
 	}
 	made.SHA256 = hex.EncodeToString(hash.Sum(nil))
-	if made.Files, err = readArchive(f, made.Bytes); err != nil {
-		return made, exitWith(ExitCorrupt, err)
+	if made.Files, err = readArchive(f); err != nil {
+		return made, err
 	}
 	if err := f.Sync(); err != nil {
 		return made, fmt.Errorf("sync the backup: %w", err)
@@ -85,38 +89,16 @@ func (a *app) backUp(ctx context.Context, r *remote, path string) (made backedUp
 	return made, syncDir(filepath.Dir(path))
 }
 
-// readArchive reads a backup again from the disk's side, to its end, and returns how many files it has. It wants a tar that begins with a manifest.
-func readArchive(f io.ReadSeeker, length int64) (files int, err error) {
-	// A tar ends with two empty blocks of 512 bytes; a reader does not miss them.
-	const end = 2 * 512
-	tail := make([]byte, end)
-	if _, err := f.Seek(max(0, length-end), io.SeekStart); err != nil {
-		return 0, err
-	}
-	if _, err := io.ReadFull(f, tail); err != nil || !bytes.Equal(tail, make([]byte, end)) {
-		return 0, fmt.Errorf("%w: it has no end", errNotWhole)
-	}
+// readArchive reads a backup again from the disk's side, to its end, holds it against its checksums, and returns how many files it has.
+func readArchive(f io.ReadSeeker) (files int, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read the backup again: %w", err)
 	}
-	for archive := tar.NewReader(f); ; files++ {
-		header, err := archive.Next()
-		switch {
-		case err == io.EOF && files > 0:
-			return files, nil
-		case err != nil:
-			return files, fmt.Errorf("%w: after %d files: %w", errNotWhole, files, err)
-		case files == 0 && header.Name != manifestName:
-			return 0, fmt.Errorf("%w: it begins with %q, and not with its manifest", errNotWhole, header.Name)
-		case files == 0:
-			err = json.NewDecoder(archive).Decode(&map[string]any{})
-		default:
-			_, err = io.Copy(io.Discard, archive)
-		}
-		if err != nil {
-			return files, fmt.Errorf("%w: %s: %w", errNotWhole, header.Name, err)
-		}
+	_, all, err := backup.Check(f)
+	if err != nil {
+		return 0, exitOfArchive(fmt.Errorf("%w: %w", errNotWhole, err))
 	}
+	return len(all) + 1, nil // and the checksums
 }
 
 // syncDir makes a new name in a directory last.

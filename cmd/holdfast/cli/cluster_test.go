@@ -151,22 +151,19 @@ func TestStepsAreToldOnce(t *testing.T) {
 	}
 }
 
-// What is no backup to its end is found, wherever it ends.
-func TestArchiveIsReadToItsEnd(t *testing.T) {
-	whole := apitest.Tar(map[string]string{"shard-1": strings.Repeat("rows", 300), "shard-2": "more"})
-	if files, err := readArchive(bytes.NewReader(whole), int64(len(whole))); err != nil || files != 3 {
-		t.Errorf("%d files, %v", files, err)
-	}
-	for n := range len(whole) {
-		if _, err := readArchive(bytes.NewReader(whole[:n]), int64(n)); !errors.Is(err, errNotWhole) {
-			t.Fatalf("%d of %d bytes: %v", n, len(whole), err)
-		}
-	}
-	for name, archive := range map[string][]byte{
-		"only an end": make([]byte, 1024), "another first": whole[1024:], "no JSON": bytes.Replace(whole, []byte(`{"format":1}`), []byte(`{"format":1!`), 1),
+// What is no backup is damaged; what a newer version wrote is not, and has another exit code.
+func TestArchiveIsJudged(t *testing.T) {
+	newer := apitest.Tar(map[string]string{"shard-1": "rows"})
+	for _, c := range []struct {
+		name    string
+		archive []byte
+		code    int
+	}{
+		{"nothing", nil, ExitCorrupt}, {"only an end", make([]byte, 1024), ExitCorrupt}, {"no manifest", newer[1024:], ExitCorrupt},
+		{"a manifest alone", newer, ExitCorrupt}, {"a newer format", bytes.Replace(newer, []byte(`{"format":1}`), []byte(`{"format":9}`), 1), ExitFailed},
 	} {
-		if _, err := readArchive(bytes.NewReader(archive), int64(len(archive))); !errors.Is(err, errNotWhole) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := readArchive(bytes.NewReader(c.archive)); !errors.Is(err, errNotWhole) || codeOf(err, true) != c.code {
+			t.Errorf("%s: exit code %d: %v", c.name, codeOf(err, true), err)
 		}
 	}
 }
