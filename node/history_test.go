@@ -1,0 +1,114 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"holdfast/api/client"
+	"holdfast/node/historytest"
+)
+
+var (
+	historyTime = flag.Duration("historytime", 2*time.Second, "how long TestHistoriesAreLinearizable trades")
+	historySeed = flag.Uint64("historyseed", 0, "seed of TestHistoriesAreLinearizable; 0: a fresh one")
+)
+
+// unrest disturbs the shards of some SKUs: leadership is handed over, and replicas, of leaders and followers, leave their groups and are rebuilt.
+type unrest struct {
+	t                 *testing.T
+	nodes             []*Node
+	dice              *rand.Rand
+	transfers, faults int
+}
+
+func (u *unrest) disturb(ctx context.Context, sku string) {
+	shard, leader := core{n: u.nodes[0]}.Locate(sku)
+	switch u.dice.IntN(3) {
+	case 0:
+		_, refused := topologist{u.nodes[u.dice.IntN(3)]}.Transfer(ctx, "", shard, "")
+		if !refused.Refused() {
+			u.transfers++
+		}
+	case 1:
+		for _, n := range u.nodes {
+			if n.cfg.NodeID == leader {
+				n.cluster.Shard(shard).Fail(0, errors.New("the leader's, for the test"))
+				u.faults++
+			}
+		}
+	default:
+		u.nodes[u.dice.IntN(3)].cluster.Shard(shard).Fail(0, errors.New("for the test"))
+		u.faults++
+	}
+}
+
+// Whatever callers of three nodes see while leadership moves and replicas fail, one order of their calls explains all of it: nothing oversold or lost, no
+// read, refusal or outcome that was out of date, no key that counted twice.
+func TestHistoriesAreLinearizable(t *testing.T) {
+	seed := *historySeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("run it again: go test ./node -run %s -args -historytime %s -historyseed %d", t.Name(), *historyTime, seed)
+	nodes := three(t)
+	defer func() {
+		for i := len(nodes) - 1; i >= 0; i-- {
+			drain(t, nodes[i])
+		}
+	}()
+	settled(t, nodes[0])
+	specs := []historytest.Spec{
+		{SKU: "many", Stock: 100_000}, {SKU: "few", Stock: 15}, {SKU: "each", Stock: 40, LimitPerUser: 3}, {SKU: "at-once", Stock: 60, Mode: "on_order"},
+	}
+	r := historytest.NewRecorder()
+	traders := historytest.Traders{Specs: specs, Workers: 8, Pace: 4 * time.Millisecond, Patience: 4 * time.Second, Seed: seed, Prefix: "t"}
+	for _, n := range nodes {
+		c := n.client(t)
+		defer c.Close()
+		traders.Clients = append(traders.Clients, r.Client(c), r.Client(c.Retrying(client.Policy{AttemptTimeout: time.Second})))
+	}
+	for _, s := range specs {
+		spec := client.SKUSpec{SKU: s.SKU, Stock: s.Stock, Mode: s.Mode, LimitPerUser: s.LimitPerUser, HoldTTLMS: time.Hour.Milliseconds()}
+		if _, err := nodes[0].client(t).CreateSKU(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u := &unrest{t: t, nodes: nodes, dice: rand.New(rand.NewPCG(seed, 9))}
+	ctx, cancel := context.WithTimeout(t.Context(), *historyTime)
+	defer cancel()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		traders.Run(ctx)
+	}()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ctx.Err() == nil; i++ {
+		u.disturb(ctx, specs[i%len(specs)].SKU)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	<-over
+	settleHistory(t, r, &traders, nodes[0].client(t))
+	r.Check(t, 30*time.Second, specs...)
+	if calls, codes := traders.Refused(); u.transfers+u.faults < 3 || calls < 100 {
+		t.Errorf("little happened: %d transfers, %d faults, %d calls", u.transfers, u.faults, calls)
+	} else {
+		t.Logf("%d transfers, %d replicas failed; of %d calls %s", u.transfers, u.faults, calls, fmt.Sprint(codes))
+	}
+}
+
+// settleHistory finds out about calls without an answer.
+func settleHistory(t *testing.T, r *historytest.Recorder, traders *historytest.Traders, c *client.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	traders.Settle(ctx, t, r.Client(c.Retrying(client.Policy{})))
+}
