@@ -17,6 +17,7 @@
 //	handover.go   promotion and demotion at a position of the log
 //	sku.go        step 5: admission, apply and answers for one SKU
 //	identity.go   hash marks: whether replicas have the same state
+//	follow.go     settings and level of the rules, as the cluster wants them
 //	confirm.go    the leadership check that refusals and reads wait for
 //	proposer.go   step 6: batches, slots, what raft said of them
 //	replica.go    what raft and storage see of a shard

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -152,16 +151,10 @@ func (r *Replica) expired(index uint64) {
 	}
 }
 
-// identify proposes, on the leader, the settings of the cluster, the level that every member knows, and a hash mark when there was work since the
-// last one, or replicas disagree about it. It is called about once a second.
+// identify proposes, on the leader, a hash mark when there was work since the last one, or replicas disagree about it. It is called about once a
+// second.
 func (s *shardActor) identify(now stock.Time) {
 	cfg := &s.r.cfg
-	s.follow(now)
-	if cfg.Level != nil {
-		if to := cfg.Level(); to > s.book.Level() && to <= stock.Level {
-			s.tray.items = append(s.tray.items, item{cmd: &stock.RaiseLevel{Level: to}, term: s.term})
-		}
-	}
 	if cfg.HashEvery < 0 || cfg.Members == nil || s.book.Level() < stock.LevelHashMarks {
 		return
 	}
@@ -175,41 +168,6 @@ func (s *shardActor) identify(now stock.Time) {
 	}
 	s.tray.items = append(s.tray.items, item{cmd: verdict, term: s.term})
 	s.marker.arm(now, cfg.HashEvery)
-}
-
-// followingMS is how long a change of settings that the leader proposes may take.
-const followingMS = 60_000
-
-// follow proposes the settings of the cluster when they are not the shard's.
-func (s *shardActor) follow(now stock.Time) {
-	if s.r.cfg.Settings == nil {
-		return
-	}
-	to, version := s.r.cfg.Settings(s.book.Settings())
-	if version == 0 || to == s.book.Settings() {
-		return
-	}
-	s.tray.items = append(s.tray.items, item{term: s.term, cmd: &stock.SetSettings{
-		Meta: stock.Meta{Key: "table-" + strconv.FormatUint(version, 10), Deadline: now.Add(followingMS)}, Settings: to,
-	}})
-}
-
-// tellSettings publishes the shard's settings when they are others than before.
-func (s *shardActor) tellSettings() {
-	if s.settings == s.book.Settings() {
-		return
-	}
-	told := s.book.Settings()
-	s.settings = told
-	s.r.settings.Store(&told)
-}
-
-// Settings returns the shard's settings as of the last entry that was applied here; the zero Settings before there was one.
-func (r *Replica) Settings() stock.Settings {
-	if told := r.settings.Load(); told != nil {
-		return *told
-	}
-	return stock.Settings{}
 }
 
 // hashMark takes a mark's verdict, and sees to it that the state is noted after its entry.

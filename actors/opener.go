@@ -39,12 +39,12 @@ func (o *opener) lead(term uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.r.cfg.ClocksAgree != nil && term > o.term && term > o.agreed {
-		o.begin(term)
+		o.beginLocked(term)
 	}
 }
 
-// begin is called with mu held.
-func (o *opener) begin(term uint64) {
+// beginLocked has a term looked at; o.mu is held.
+func (o *opener) beginLocked(term uint64) {
 	o.cancel()
 	o.term, o.agreed = term, 0
 	select {
@@ -76,7 +76,7 @@ func (o *opener) agrees(term uint64) bool {
 	now := o.r.clock.wall()
 	// What the wall clock went on by, less the time that passed, is by how much somebody set it.
 	if moved := now.Round(0).Sub(o.wall) - now.Sub(o.at); moved.Abs() > o.r.cfg.MaxClockSkew {
-		o.begin(term)
+		o.beginLocked(term)
 		return false
 	}
 	return true
@@ -87,7 +87,7 @@ func (o *opener) refuse(term uint64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refused = err
-	o.begin(term)
+	o.beginLocked(term)
 }
 
 // run opens terms until ctx ends, which is when the replica closes.

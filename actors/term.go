@@ -132,6 +132,7 @@ func (s *shardActor) sweep(ctx actor.Context) {
 		s.tray.items = append(s.tray.items, item{cmd: span, term: s.term})
 	}
 	s.freshen(now)
+	s.follow(now)
 	s.identify(now)
 	s.armSweep(span != nil && next != 0)
 	if now < s.hotSweepAt {
