@@ -1,7 +1,5 @@
 package stock
 
-import "slices"
-
 const (
 	// MaxHashReports bounds the reports of one hash mark.
 	MaxHashReports = 9
@@ -61,9 +59,6 @@ func (c *HashMark) majority() (hash uint64, ok bool) {
 	}
 	return 0, false
 }
-
-// Condemns reports whether a replica is among the odd ones.
-func (c *HashMark) Condemns(replica string) bool { return slices.Contains(c.Odd(), replica) }
 
 // fits reports whether every field is within its bound, and the reports are in their one order.
 func (c *HashMark) fits() bool {
