@@ -25,32 +25,10 @@ func (s *Shard) Barrier(ctx context.Context) error {
 		return notChanged(ErrNotLeader)
 	}
 	// One at a time, for the same reason as a change of members.
-	select {
-	case r.barring <- struct{}{}:
-	case <-r.stop:
-		return notChanged(ErrDown)
-	case <-ctx.Done():
-		return notChanged(ctx.Err())
-	}
-	wait := r.cfg.RPCTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = max(time.Until(deadline), time.Millisecond)
-	}
-	outcome := make(chan error, 1)
-	go func() {
-		// Not waited for at Close: raft forgets what lies in its queue then (raft#498).
-		err := r.raft.Barrier(wait).Error()
-		<-r.barring
-		outcome <- barrierOutcome(err)
-	}()
-	select {
-	case err := <-outcome:
+	if err := r.reserve(ctx, r.barring); err != nil {
 		return err
-	case <-r.stop:
-		return fmt.Errorf("%w: %w", stock.ErrUnknown, errAbandoned)
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", stock.ErrUnknown, ctx.Err())
 	}
+	return r.put(ctx, r.barring, func(wait time.Duration) error { return barrierOutcome(r.raft.Barrier(wait).Error()) })
 }
 
 func barrierOutcome(err error) error {

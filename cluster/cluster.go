@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"holdfast/cluster/placement"
-	"holdfast/stock"
 )
 
 // Cluster is a node's part of a cluster: its shards' replicas and its peer port.
@@ -148,15 +147,4 @@ func (c *Cluster) Shard(id uint32) *Shard {
 		return nil
 	}
 	return c.slots[id].shard.Load()
-}
-
-// Partitions returns the partitions that a shard owns, ascending.
-func (c *Cluster) Partitions(shard uint32) []stock.Partition {
-	var owned []stock.Partition
-	for p, id := range c.table {
-		if id == shard {
-			owned = append(owned, stock.Partition(p))
-		}
-	}
-	return owned
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"holdfast/cluster/placement"
 	"holdfast/stock"
 )
 
@@ -42,25 +43,17 @@ func TestEveryPartitionIsRoutedToItsShard(t *testing.T) {
 		c := g.open(func(c *Config) { c.Shards = 4 })
 		defer g.close()
 		owner := make(map[stock.Partition]uint32)
-		for _, s := range c.Shards() {
-			for _, p := range c.Partitions(s.ID()) {
-				if owner[p] != 0 {
-					t.Fatalf("partition %d belongs to shards %d and %d", p, owner[p], s.ID())
-				}
-				owner[p] = s.ID()
-				if c.ShardOf(p) != s {
-					t.Fatalf("partition %d is not routed to shard %d", p, s.ID())
-				}
+		for p, id := range placement.Partitions(4) {
+			owner[stock.Partition(p)] = id
+			if s := c.ShardOf(stock.Partition(p)); s == nil || s.ID() != id || c.ShardIDOf(stock.Partition(p)) != id {
+				t.Fatalf("partition %d is not routed to shard %d", p, id)
 			}
-		}
-		if len(owner) != stock.Partitions {
-			t.Fatalf("%d partitions have an owner", len(owner))
 		}
 		shard, leader := c.Locate("sneaker")
 		if want := owner[stock.PartitionOf("sneaker")]; shard != want || leader != "n1" {
 			t.Errorf("Locate: shard %d led by %q, want %d led by n1", shard, leader, want)
 		}
-		if c.Shard(0) != nil || c.Shard(5) != nil || c.Partitions(0) != nil {
+		if c.Shard(0) != nil || c.Shard(5) != nil {
 			t.Error("there is a shard beside 1 to 4")
 		}
 	})

@@ -97,7 +97,9 @@ func dialToJoin(ctx context.Context, cfg *JoinConfig, address string) (*peerConn
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	port := &peerPort{cfg: &Config{NodeID: cfg.NodeID, Identity: cfg.Identity, Dial: cfg.Dial, Logger: cfg.Logger, Bounds: Bounds{FrameBytes: defaultRPCFrameBytes}}}
+	port := &peerPort{cfg: &Config{
+		NodeID: cfg.NodeID, Identity: cfg.Identity, Dial: cfg.Dial, Logger: cfg.Logger, Bounds: Bounds{FrameBytes: defaultRPCFrameBytes},
+	}}
 	if port.cfg.Dial == nil {
 		port.cfg.Dial = dialTCP
 	}

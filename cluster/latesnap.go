@@ -40,10 +40,7 @@ func (l *lateSnapshots) drop(rpc raft.RPC, req *raft.InstallSnapshotRequest) {
 	if err == nil && n != req.Size {
 		err = fmt.Errorf("cluster: a late snapshot had %d of %d bytes", n, req.Size)
 	}
-	term, termErr := l.log.GetUint64(keyCurrentTerm)
-	if termErr != nil && termErr.Error() == "not found" {
-		termErr = nil
-	}
+	term, termErr := termOf(l.log)
 	if err = errors.Join(err, termErr); err != nil {
 		rpc.Respond(nil, err)
 		return

@@ -99,7 +99,9 @@ func (l *raftLogger) ImpliedArgs() []any { return l.args }
 
 // With returns a logger that adds args to every message.
 func (l *raftLogger) With(args ...any) hclog.Logger {
-	return &raftLogger{to: l.to.With(args...), name: l.name, args: append(l.args[:len(l.args):len(l.args)], args...), again: &repeats{now: l.again.now}}
+	return &raftLogger{
+		to: l.to.With(args...), name: l.name, args: append(l.args[:len(l.args):len(l.args)], args...), again: &repeats{now: l.again.now},
+	}
 }
 
 // Name returns the logger's name.

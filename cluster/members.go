@@ -141,12 +141,8 @@ func (s *Shard) change(ctx context.Context, prev uint64,
 		return notChanged(err)
 	}
 	// One at a time: raft takes no second one before the first is committed, and a caller that no longer waits leaves its goroutine behind.
-	select {
-	case r.changing <- struct{}{}:
-	case <-r.stop:
-		return notChanged(ErrDown)
-	case <-ctx.Done():
-		return notChanged(ctx.Err())
+	if err := r.reserve(ctx, r.changing); err != nil {
+		return err
 	}
 	c := r.members.newest()
 	if c.index != prev || prev == 0 {
@@ -161,17 +157,40 @@ func (s *Shard) change(ctx context.Context, prev uint64,
 		}
 		return nil
 	}
-	wait := r.cfg.RPCTimeout // until raft takes it: it does not before the configuration in force is committed.
+	return r.put(ctx, r.changing, func(wait time.Duration) error { return changeOutcome(ask(wait).Error()) })
+}
+
+// reserve takes the place of what is put to raft one at a time.
+func (r *replica) reserve(ctx context.Context, place chan struct{}) error {
+	select {
+	case place <- struct{}{}:
+		return nil
+	case <-r.stop:
+		return notChanged(ErrDown)
+	case <-ctx.Done():
+		return notChanged(ctx.Err())
+	}
+}
+
+// put puts something to raft, gives the place back when raft has answered, and returns the outcome, which is unknown when the replica stops or ctx ends
+// before. Raft has as long as ctx to take it: a change is not taken before the configuration in force is committed.
+func (r *replica) put(ctx context.Context, place chan struct{}, ask func(wait time.Duration) error) error {
+	wait := r.cfg.RPCTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = max(time.Until(deadline), time.Millisecond)
 	}
 	outcome := make(chan error, 1)
 	go func() {
 		// Not waited for at Close: raft forgets what lies in its queue then (raft#498).
-		err := ask(wait).Error()
-		<-r.changing
-		outcome <- changeOutcome(err)
+		err := ask(wait)
+		<-place
+		outcome <- err
 	}()
+	return r.await(ctx, outcome)
+}
+
+// await returns what became of something that was put to raft.
+func (r *replica) await(ctx context.Context, outcome <-chan error) error {
 	select {
 	case err := <-outcome:
 		return err

@@ -55,8 +55,8 @@ const notifyBuffer = 16
 func (s *Shard) openReplica() (_ *replica, err error) {
 	r := &replica{
 		shard: s, cfg: &s.cluster.cfg, notify: make(chan bool, notifyBuffer), poke: make(chan struct{}, 1),
-		changing: make(chan struct{}, 1), barring: make(chan struct{}, 1), asked: make(chan snapshotRequest), stop: make(chan struct{}), settled: make(chan struct{}),
-		pending: make(map[*proposal]struct{}), openedAt: time.Now(), self: raftID(s.cluster.cfg.NodeID, s.number),
+		changing: make(chan struct{}, 1), barring: make(chan struct{}, 1), asked: make(chan snapshotRequest), stop: make(chan struct{}),
+		settled: make(chan struct{}), pending: make(map[*proposal]struct{}), openedAt: time.Now(), self: raftID(s.cluster.cfg.NodeID, s.number),
 	}
 	if err := r.openState(); err != nil {
 		return nil, err
@@ -105,7 +105,8 @@ func (r *replica) openState() (err error) {
 	empty := last == 0 && r.store.latest() == nil
 	switch {
 	case empty && s.held.Load():
-		return fmt.Errorf("%w: replica %d of shard %d held entries: restore a backup, or join again under a new node id", ErrStateLost, s.number, s.id)
+		return fmt.Errorf("%w: replica %d of shard %d held entries: restore a backup, or join again under a new node id",
+			ErrStateLost, s.number, s.id)
 	case empty && !s.bootstraps:
 		return nil // A replica that waits to be added to its group.
 	case empty:

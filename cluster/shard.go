@@ -40,7 +40,8 @@ type Shard struct {
 
 func newShard(c *Cluster, id uint32, number uint64) *Shard {
 	return &Shard{
-		id: id, number: number, cluster: c, metrics: c.metrics.of(id), contacts: newContacts(), wake: make(chan struct{}, 1), closing: make(chan struct{}),
+		id: id, number: number, cluster: c, metrics: c.metrics.of(id), contacts: newContacts(),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 }
 

@@ -23,10 +23,13 @@ func (c *Cluster) openReplicas() error {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			if _, errs[id] = c.openAs(id, number, c.cfg.Bootstrap && number == firstReplica); errors.Is(errs[id], ErrReplicaGone) {
-				c.cfg.Logger.Warn("a replica was being removed when the process ended: what was left of it is gone now", "shard", id, "replica", number)
-				errs[id] = nil
+			_, err := c.openAs(id, number, c.cfg.Bootstrap && number == firstReplica)
+			if errors.Is(err, ErrReplicaGone) {
+				c.cfg.Logger.Warn("a replica was being removed when the process ended: what was left of it is gone now",
+					"shard", id, "replica", number)
+				err = nil
 			}
+			errs[id] = err
 		})
 	}
 	wg.Wait()

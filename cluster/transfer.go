@@ -49,19 +49,12 @@ func (s *Shard) Transfer(ctx context.Context, to string) error {
 		if err != nil && !errors.Is(err, raft.ErrNotLeader) {
 			r.handover.suspect.Store(true)
 		}
-		outcome <- err
+		outcome <- s.transferred(err)
 	})
 	if !begun {
 		return notChanged(ErrDown)
 	}
-	select {
-	case err := <-outcome:
-		return s.transferred(err)
-	case <-r.stop:
-		return fmt.Errorf("%w: %w", stock.ErrUnknown, errAbandoned)
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", stock.ErrUnknown, ctx.Err())
-	}
+	return r.await(ctx, outcome)
 }
 
 // transferred counts and explains what raft said of a transfer.
