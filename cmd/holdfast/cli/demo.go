@@ -119,6 +119,9 @@ func (a *app) showDemo(d *demo.Demo) error {
 		a.note("wrong: %s", fault)
 	}
 	word := "three independent counts agree"
+	if d.Nodes > 1 {
+		word += fmt.Sprintf(" on each of %d nodes", d.Nodes)
+	}
 	if !d.Proof.Pass {
 		word = "the counts disagree"
 	}
