@@ -14,6 +14,9 @@ import (
 // voters is how many replicas of a shard vote, where there are so many nodes.
 const voters = 3
 
+// metaVoters is how many nodes vote in the meta group: an odd number, at most five.
+func metaVoters(nodes int) int { return min(5, nodes-1+nodes%2) }
+
 // askTimeout bounds a question about the cluster.
 const askTimeout = 5 * time.Second
 
@@ -112,7 +115,7 @@ func (f *Fleet) unsettled() string {
 			return fmt.Sprintf("%s: %v", n.ID, err)
 		case len(o.Changes) > 0:
 			return fmt.Sprintf("%s: change %+v", n.ID, o.Changes[0])
-		case o.Meta.Leader == "" || len(o.Nodes) == 0 || len(o.Meta.Voters) != min(voters, len(o.Nodes)):
+		case o.Meta.Leader == "" || len(o.Nodes) == 0 || len(o.Meta.Voters) != metaVoters(len(o.Nodes)):
 			return fmt.Sprintf("%s: the meta group is %+v, %d nodes", n.ID, o.Meta, len(o.Nodes))
 		}
 		if text := f.unsettledShards(ctx, n, min(voters, len(o.Nodes)), leaders); text != "" {
