@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -11,7 +13,10 @@ import (
 	"holdfast/cmd/holdfast/fleettest"
 )
 
-var fleetPause = flag.Duration("fleetpause", 3*time.Second, "how long TestLeaderStandsStill stops a leader; 10s for acceptance")
+var (
+	fleetPause    = flag.Duration("fleetpause", 3*time.Second, "how long TestLeaderStandsStill stops a leader; 10s for acceptance")
+	fleetStutters = flag.Int("fleetstutters", 5, "how often TestLeadersStutter stops a leader")
+)
 
 // A leader is stopped while people go on asking it, and woken after another has taken over: what it says then is true, and it changes nothing.
 func TestLeaderStandsStill(t *testing.T) {
@@ -72,4 +77,52 @@ func askForOrders(t *testing.T, n *fleettest.Node, told map[string]fleettest.Ord
 			}
 		})
 	}
+}
+
+// Leaders stand still again and again, for less than an election takes and for more, while something scarce is sold, given back and sold again: in the
+// end it is sold to the last unit, and no further.
+func TestLeadersStutter(t *testing.T) {
+	const units = 150
+	f := fleettest.Start(t, fleettest.Options{})
+	f.AwaitSettled(settleWithin)
+	skus := f.CreateSKUs(4, units)
+	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor, CancelOf: 60, ConfirmOf: 5})
+	for range *fleetStutters {
+		leader, _ := f.Busiest(skus)
+		if leader == nil {
+			continue
+		}
+		leader.Pause()
+		<-time.After(rand.N(1800 * time.Millisecond))
+		leader.Resume()
+		<-time.After(rand.N(400 * time.Millisecond))
+	}
+	load.Stop()
+	rest := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor, CancelOf: -1, ConfirmOf: -1})
+	f.Await(settleWithin, "everything is sold", func() string {
+		for _, sku := range skus {
+			if s, err := f.Node(0).Client.SKU(t.Context(), sku); err != nil || s.Available > 0 {
+				return fmt.Sprintf("%+v, %v", s, err)
+			}
+		}
+		return ""
+	})
+	rest.Stop()
+	f.AwaitSettled(settleWithin)
+	f.Audit()
+	for a, n := range f.Ledger().Blemishes() {
+		t.Errorf("callers of a live node were told %d times: %+v", n, a)
+	}
+	taken := make(map[string]int)
+	for _, o := range f.Ledger().Orders() {
+		if o.State != "cancelled" {
+			taken[o.SKU]++
+		}
+	}
+	for _, sku := range skus {
+		if taken[sku] != units {
+			t.Errorf("%s: %d of %d units are held or sold", sku, taken[sku], units)
+		}
+	}
+	t.Logf("%d pauses; %s", *fleetStutters, f.Ledger().Summary())
 }

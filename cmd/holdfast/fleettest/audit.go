@@ -88,11 +88,16 @@ func (f *Fleet) auditOrders() {
 			f.ledger.Wrong("key %s was acknowledged as %+v; now it is %+v, %v", keys[i*stride], want, o, err)
 		}
 	})
-	f.ledger.mu.Lock()
-	defer f.ledger.mu.Unlock()
-	for key, why := range f.ledger.never {
-		if o, there := f.ledger.orders[key]; there {
-			f.ledger.wrong = append(f.ledger.wrong, fmt.Sprintf("key %s was not executed (%s), and then was: %+v", key, why, o))
+	f.ledger.lateComers()
+}
+
+// lateComers notes orders whose callers had been told that they were not executed.
+func (l *Ledger) lateComers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, why := range l.never {
+		if o, there := l.orders[key]; there {
+			l.wrong = append(l.wrong, fmt.Sprintf("key %s was not executed (%s), and then was: %+v", key, why, o))
 		}
 	}
 }
