@@ -28,6 +28,7 @@
 //	cluster_check.go and cluster_findings.go  whether it is as it should be
 //	cluster_upkeep.go  leadership, snapshots, settings
 //	cluster_backup.go  all of it into a file
+//	cluster_restore.go  what is in such a file, and a new cluster from it
 //	cluster_certs.go certificates for nodes
 //	wal.go           the log, offline: whether it is sound
 //	wal_inspect.go   what it holds
