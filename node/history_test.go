@@ -96,19 +96,14 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		}
 	}
 	<-over
-	settleHistory(t, r, &traders, nodes[0].client(t))
+	settled(t, nodes[0])
+	end, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	r.Resolve(end, t, r.Client(nodes[0].client(t).Retrying(client.Policy{})), specs...)
 	r.Check(t, 30*time.Second, specs...)
 	if calls, codes := traders.Refused(); u.transfers+u.faults < 3 || calls < 100 {
 		t.Errorf("little happened: %d transfers, %d faults, %d calls", u.transfers, u.faults, calls)
 	} else {
 		t.Logf("%d transfers, %d replicas failed; of %d calls %s", u.transfers, u.faults, calls, fmt.Sprint(codes))
 	}
-}
-
-// settleHistory finds out about calls without an answer.
-func settleHistory(t *testing.T, r *historytest.Recorder, traders *historytest.Traders, c *client.Client) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	traders.Settle(ctx, t, r.Client(c.Retrying(client.Policy{})))
 }

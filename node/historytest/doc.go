@@ -9,7 +9,8 @@
 //
 //	op.go        a call and its answer
 //	recorder.go  a client that notes its calls
-//	traders.go   callers that trade until they are told to stop, and find out what became of what they got no answer to
+//	traders.go   callers that trade until they are told to stop
+//	resolve.go   finding out what became of calls without an answer
 //	check.go     the search, and what it says when it fails
 //	narrow.go    what later answers say about calls without one
 //	model.go     the rules of a SKU, as callers know them

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"holdfast/api/client"
@@ -27,13 +26,9 @@ type Traders struct {
 	Prefix string
 
 	mu      sync.Mutex // guards what follows
-	doubts  []doubt
 	calls   int
 	refused map[string]int
 }
-
-// doubt is a call without an answer.
-type doubt struct{ sku, key, order string }
 
 // Run trades until ctx ends, and returns when the last answer is there.
 func (tr *Traders) Run(ctx context.Context) {
@@ -73,7 +68,7 @@ func (t *trader) trade(i int) {
 	switch {
 	case what < 10:
 		_, err := c.SKU(ctx, spec.SKU)
-		t.tr.note(doubt{}, err)
+		t.tr.note(err)
 	case what < 55 || len(t.open) == 0:
 		key := fmt.Sprintf("%s-%d", t.name, i)
 		user := t.name
@@ -81,7 +76,7 @@ func (t *trader) trade(i int) {
 			user = key
 		}
 		p, err := c.PlaceOrder(ctx, key, client.NewOrder{SKU: spec.SKU, User: user})
-		t.tr.note(doubt{sku: spec.SKU, key: key}, err)
+		t.tr.note(err)
 		if err == nil {
 			t.open = append(t.open, p.Order)
 		}
@@ -103,13 +98,13 @@ func (t *trader) settle(ctx context.Context, c *Client, what int) {
 	default:
 		_, err = c.Cancel(ctx, o.ID)
 	}
-	t.tr.note(doubt{order: o.ID}, err)
+	t.tr.note(err)
 	if what >= 65 && t.dice.IntN(3) > 0 {
 		t.open = append(t.open[:at], t.open[at+1:]...)
 	}
 }
 
-func (tr *Traders) note(d doubt, err error) {
+func (tr *Traders) note(err error) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.calls++
@@ -124,35 +119,6 @@ func (tr *Traders) note(d doubt, err error) {
 		tr.refused = make(map[string]int)
 	}
 	tr.refused[code]++
-	if client.IsUnknown(err) && d != (doubt{}) {
-		tr.doubts = append(tr.doubts, d)
-	}
-}
-
-// Settle finds out what became of the calls without an answer, through c, and reads all counters once more. It returns how many such calls there
-// were.
-func (tr *Traders) Settle(ctx context.Context, t testing.TB, c *Client) int {
-	t.Helper()
-	tr.mu.Lock()
-	doubts := tr.doubts
-	tr.mu.Unlock()
-	for _, d := range doubts {
-		var err error
-		if d.order != "" {
-			_, err = c.Order(ctx, d.order)
-		} else {
-			_, err = c.Fence(ctx, d.sku, d.key)
-		}
-		if err != nil {
-			t.Errorf("what became of %+v: %v", d, err)
-		}
-	}
-	for _, spec := range tr.Specs {
-		if _, err := c.SKU(ctx, spec.SKU); err != nil {
-			t.Errorf("%s at the end: %v", spec.SKU, err)
-		}
-	}
-	return len(doubts)
 }
 
 // Refused returns how many calls there were, and how many had which code; "no answer" stands for a call without any.
