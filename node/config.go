@@ -107,8 +107,7 @@ func (c Config) withDefaults() Config {
 	}
 	for _, f := range []struct{ v, to *time.Duration }{
 		{&c.Retention, &d.Retention}, {&c.JoinTimeout, &d.JoinTimeout}, {&c.MaxClockSkew, &d.MaxClockSkew}, {&c.MaxDowntime, &d.MaxDowntime},
-		{&c.HashEvery, &d.HashEvery},
-		{&c.BodyTimeout, &d.BodyTimeout}, {&c.SnapshotAge, &d.SnapshotAge}, {&c.DiskStallExit, &d.DiskStallExit},
+		{&c.HashEvery, &d.HashEvery}, {&c.BodyTimeout, &d.BodyTimeout}, {&c.SnapshotAge, &d.SnapshotAge}, {&c.DiskStallExit, &d.DiskStallExit},
 	} {
 		fill(f.v, *f.to)
 	}
@@ -120,9 +119,9 @@ func (c Config) withDefaults() Config {
 		fill(f.v, *f.to)
 	}
 	for _, f := range []struct{ v, to *int64 }{
-		{&c.MaxForwardedBytes, &d.MaxForwardedBytes}, {&c.MaxBodyBytes, &d.MaxBodyBytes}, {&c.MaxBatchBytes, &d.MaxBatchBytes}, {&c.MaxBodyMemoryBytes, &d.MaxBodyMemoryBytes},
-		{&c.SnapshotBytes, &d.SnapshotBytes}, {&c.WALSegmentBytes, &d.WALSegmentBytes}, {&c.WALSoftBytes, &d.WALSoftBytes},
-		{&c.WALHardBytes, &d.WALHardBytes}, {&c.FlushBacklog, &d.FlushBacklog},
+		{&c.MaxForwardedBytes, &d.MaxForwardedBytes}, {&c.MaxBodyBytes, &d.MaxBodyBytes}, {&c.MaxBatchBytes, &d.MaxBatchBytes},
+		{&c.MaxBodyMemoryBytes, &d.MaxBodyMemoryBytes}, {&c.SnapshotBytes, &d.SnapshotBytes}, {&c.WALSegmentBytes, &d.WALSegmentBytes},
+		{&c.WALSoftBytes, &d.WALSoftBytes}, {&c.WALHardBytes, &d.WALHardBytes}, {&c.FlushBacklog, &d.FlushBacklog},
 	} {
 		fill(f.v, *f.to)
 	}

@@ -10,6 +10,7 @@ import (
 	"holdfast/cluster"
 	"holdfast/cluster/control"
 	"holdfast/cluster/meta"
+	"holdfast/cluster/placement"
 	"holdfast/stock"
 )
 
@@ -23,6 +24,9 @@ func (n *Node) join(ctx context.Context) error {
 		return nil
 	}
 	among := n.others()
+	if len(among) == 0 {
+		return fmt.Errorf("%w: --join names nobody but this node: name a node that runs, or start without it for a cluster of its own", ErrJoin)
+	}
 	welcome, err := control.Join(ctx, control.JoinConfig{
 		NodeID: n.cfg.NodeID, Incarnation: n.id.incarnation(), Addresses: n.advertised(), Binary: n.binary(),
 		Ask: func(ctx context.Context, address string, body []byte) ([]byte, error) {
@@ -31,11 +35,9 @@ func (n *Node) join(ctx context.Context) error {
 		Among: among, Timeout: n.cfg.JoinTimeout, Logger: n.cfg.Logger,
 	})
 	switch {
-	case len(among) == 0:
-		return fmt.Errorf("%w: --join names nobody but this node: name a node that runs, or start without it for a cluster of its own", ErrJoin)
 	case errors.Is(err, control.ErrNobodyToJoin):
-		return fmt.Errorf("%w: nobody took this node in within %v: start a node at one of %s first, or mend the addresses: %w", ErrJoin, n.cfg.JoinTimeout,
-			strings.Join(among, ", "), err)
+		return fmt.Errorf("%w: nobody took this node in within %v: start a node at one of %s first, or mend the addresses: %w",
+			ErrJoin, n.cfg.JoinTimeout, strings.Join(among, ", "), err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDataDir, err)
 	}
@@ -72,7 +74,8 @@ func (n *Node) advertised() meta.Addresses {
 		return bound
 	}
 	return meta.Addresses{
-		Peer: pick(n.cfg.AdvertisePeer, n.addrs.Peer), HTTP: pick(n.cfg.AdvertiseHTTP, n.addrs.HTTP), Admin: pick(n.cfg.AdvertiseAdmin, n.addrs.Admin),
+		Peer: pick(n.cfg.AdvertisePeer, n.addrs.Peer), HTTP: pick(n.cfg.AdvertiseHTTP, n.addrs.HTTP),
+		Admin: pick(n.cfg.AdvertiseAdmin, n.addrs.Admin),
 	}
 }
 
@@ -93,6 +96,6 @@ func (n *Node) creation() *meta.Create {
 	}
 	return &meta.Create{
 		ClusterID: n.id.clusterID(), Epoch: n.id.Epoch, Level: stock.Level, Node: n.cfg.NodeID, Incarnation: n.id.incarnation(),
-		Addresses: n.advertised(), Binary: n.binary(), Shards: uint32(n.id.Shards), Partitions: partitionTable(n.id.Shards), Settings: settings,
+		Addresses: n.advertised(), Binary: n.binary(), Shards: uint32(n.id.Shards), Partitions: placement.Partitions(n.id.Shards), Settings: settings,
 	}
 }

@@ -52,7 +52,8 @@ func (n *Node) limits() []prometheus.Collector {
 	}
 	for bound, most := range map[string]int64{
 		"max-body-bytes": c.MaxBodyBytes, "max-batch-bytes": c.MaxBatchBytes, "max-body-memory": c.MaxBodyMemoryBytes,
-		"max-forwarded-bytes": c.MaxForwardedBytes, "snapshot-bytes": c.SnapshotBytes, "wal-segment-bytes": c.WALSegmentBytes, "wal-soft-bytes": c.WALSoftBytes, "wal-hard-bytes": c.WALHardBytes,
+		"max-forwarded-bytes": c.MaxForwardedBytes, "snapshot-bytes": c.SnapshotBytes,
+		"wal-segment-bytes": c.WALSegmentBytes, "wal-soft-bytes": c.WALSoftBytes, "wal-hard-bytes": c.WALHardBytes,
 	} {
 		bytes.WithLabelValues(bound).Set(float64(most))
 	}

@@ -184,15 +184,13 @@ func (n *Node) replicaFault(group *cluster.Shard, index uint64, err error) {
 
 // partitions returns those of a shard. They are written into the first entry of its log and never change.
 func (n *Node) partitions(id uint32) (owned []stock.Partition) {
-	for p, owner := range partitionTable(n.id.Shards) {
+	for p, owner := range placement.Partitions(n.id.Shards) {
 		if owner == id {
 			owned = append(owned, stock.Partition(p))
 		}
 	}
 	return owned
 }
-
-func partitionTable(shards int) []uint32 { return placement.Partitions(shards) }
 
 func (n *Node) shardFault(id uint32, err error) {
 	n.cfg.Logger.Error("a replica is out of its group", "shard", id, "error", err)

@@ -22,6 +22,7 @@ type upkeep struct {
 	seeding map[uint32]chan struct{} // closed when the shard's seeding has ended; used by run only
 	late    map[uint32]*storage.Laggards
 	kept    uint64 // the version of the table that was written
+	unkept  uint64 // the newest that was not, which the log has a line about
 	raising bool
 	raised  chan struct{}
 }
@@ -81,11 +82,14 @@ func (u *upkeep) keepTable() {
 	if !table.Created() || table.Version == u.kept {
 		return
 	}
-	if err := writeTable(u.n.cfg.DataDir, table); err != nil {
-		u.n.cfg.Logger.Warn("the cluster's table was not kept for the next start", "error", err)
-		return
+	err := writeTable(u.n.cfg.DataDir, table)
+	switch {
+	case err == nil:
+		u.kept = table.Version
+	case u.unkept != table.Version:
+		u.unkept = table.Version
+		u.n.cfg.Logger.Warn("the cluster's table was not kept for the next start", "version", table.Version, "error", err)
 	}
-	u.kept = table.Version
 }
 
 // shard looks after one replica here.
