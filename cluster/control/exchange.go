@@ -7,6 +7,7 @@ import (
 
 	"holdfast/cluster"
 	"holdfast/cluster/meta"
+	"holdfast/cluster/placement"
 	"holdfast/stock"
 )
 
@@ -101,7 +102,7 @@ func readReport(from string, body []byte) (*report, error) {
 	if err := meta.DecodeMessage(body, &r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
-	if r.Version != reportVersion || r.Node != from || len(r.Replicas) > meta.MaxMaxNodes*1024 {
+	if r.Version != reportVersion || r.Node != from || len(r.Replicas) > placement.MaxShards+1 {
 		return nil, fmt.Errorf("%w: status version %d of %q from %q", ErrMessage, r.Version, r.Node, from)
 	}
 	return &r, nil

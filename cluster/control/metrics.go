@@ -39,7 +39,8 @@ func newMetrics() *metrics {
 	m.clocks = gauge("clock_offset_seconds", "How far the clock of the node that differs most is from this one's (max-clock-skew).")
 	m.steps = gauge("change_steps_open", "Steps of the change under way that are not reported done; 0 when there is none.")
 	m.exchanges = counter("exchanges_total", "Questions to other nodes for their status, by result.", "result", "done", "failed")
-	m.commands = counter("commands_total", "Commands of the meta group asked for here, by result.", "result", "ok", "refused", "not_executed", "unknown")
+	m.commands = counter("commands_total", "Commands of the meta group asked for here, by result.",
+		"result", "ok", "refused", "not_executed", "unknown")
 	m.bound = counter("bound_total", "Commands refused because a bound was reached, by bound.", "bound", "commands")
 	m.carried = counter("steps_total", "Steps of changes that this node carried out, by result.", "result", "done", "failed")
 	m.replicas = counter("replicas_total", "Replicas opened and removed here because the table says so, by result.",

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"holdfast/cluster/meta"
@@ -21,7 +22,7 @@ func (d *driver) carry(table *meta.Cluster, v *view, next []meta.Due) {
 		}
 		leader := g.Leader
 		if !d.c.begin(func() { d.step(leader, due.Step, o) }) {
-			d.put(due.Step, nil)
+			d.release(due.Step, nil)
 		}
 	}
 }
@@ -40,8 +41,8 @@ func (d *driver) take(step meta.Step) bool {
 	return true
 }
 
-// put gives the shard back and notes how the step went.
-func (d *driver) put(step meta.Step, err error) {
+// release gives the shard back and notes how the step went.
+func (d *driver) release(step meta.Step, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.steps, step.Shard)
@@ -81,7 +82,7 @@ func (d *driver) step(leader string, step meta.Step, o order) {
 	if step.Kind == meta.Transfer {
 		d.refresh(step.Node)
 	}
-	d.put(step, err)
+	d.release(step, err)
 	d.c.Prompt()
 }
 
@@ -115,7 +116,8 @@ func (d *driver) begin(table *meta.Cluster, v *view, left *meta.Remains, now tim
 	d.planned = now.Add(d.c.cfg.Retry)
 	d.send(func(ctx context.Context) {
 		if out, err := d.propose(ctx, plan.Begin(meta.Keyed{})); err == nil && out.Code == meta.OK {
-			d.c.cfg.Logger.Info("a change has begun", "change", out.Change.String(), "kind", want.Kind.String(), "node", want.Node, "steps", len(plan.Steps))
+			d.c.cfg.Logger.Info("a change has begun",
+				"change", out.Change.String(), "kind", want.Kind.String(), "node", want.Node, "steps", len(plan.Steps))
 		}
 	})
 }
@@ -124,10 +126,8 @@ func (d *driver) begin(table *meta.Cluster, v *view, left *meta.Remains, now tim
 func (d *driver) want(table *meta.Cluster, v *view, left *meta.Remains, now time.Time) (meta.Want, bool) {
 	reached := ""
 	for _, id := range table.Joining() {
-		for _, r := range v.Reachable {
-			if r == id && reached == "" {
-				reached = id
-			}
+		if reached == "" && slices.Contains(v.Reachable, id) {
+			reached = id
 		}
 	}
 	if reached == "" {
@@ -158,10 +158,8 @@ func lostOne(v *view, left *meta.Remains) (meta.Want, bool) {
 		if g == nil || g.Leader == "" || !g.committed {
 			continue
 		}
-		for _, r := range v.Reachable {
-			if r == want.Node {
-				return want, true
-			}
+		if slices.Contains(v.Reachable, want.Node) {
+			return want, true
 		}
 	}
 	return meta.Want{}, false

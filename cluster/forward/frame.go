@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"holdfast/cluster/placement"
 	"holdfast/stock"
 )
 
@@ -27,7 +28,6 @@ const (
 // Bounds of what a frame may hold, whatever the bounds of whoever wrote it.
 const (
 	maxFrameItems    = 8192
-	maxShards        = 1024
 	maxNodeBytes     = 64
 	maxAddressBytes  = 512
 	maxListedSKUs    = 1001
@@ -155,7 +155,7 @@ func readListing(body []byte) (listing, error) {
 	r := stock.NewWireReader(body)
 	head(r, listingFields)
 	var l listing
-	for range count(r, maxShards) {
+	for range count(r, placement.MaxShards) {
 		l.shards = append(l.shards, uint32(r.Uint(math.MaxUint32)))
 	}
 	l.after = r.Text(stock.MaxNameBytes)
