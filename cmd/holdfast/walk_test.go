@@ -119,15 +119,15 @@ func startShell(t *testing.T, dir string, env ...string) *shell {
 	return s
 }
 
-// run types the commands and returns what they print. After a block that leaves a node in the background it waits for the node's ready line.
+// run types the commands and returns what they print. After a block that leaves nodes in the background it waits for the ready line of each.
 func (s *shell) run(commands string) (string, error) {
 	if _, err := fmt.Fprintf(s.in, "%s\necho '%s'\n", commands, stopMark); err != nil {
 		return "", err
 	}
-	starts := regexp.MustCompile(`(?m)holdfast serve .*&$`).MatchString(commands)
-	stopped, ready := false, !starts
+	starting := len(regexp.MustCompile(`(?m)holdfast serve .*&$`).FindAllString(commands, -1))
+	stopped := false
 	var out []string
-	for deadline := time.After(blockWithin); !stopped || !ready; {
+	for deadline := time.After(blockWithin); !stopped || starting > 0; {
 		select {
 		case line, more := <-s.lines:
 			if !more {
@@ -138,7 +138,9 @@ func (s *shell) run(commands string) (string, error) {
 			if ended && line == "" {
 				continue
 			}
-			ready = ready || strings.HasPrefix(line, `{"ready":true`)
+			if strings.HasPrefix(line, `{"ready":true`) {
+				starting--
+			}
 			out = append(out, line)
 		case <-deadline:
 			return strings.Join(out, "\n"), fmt.Errorf("not done within %v", blockWithin)
