@@ -16,9 +16,10 @@ import (
 
 var fleetJoins = flag.Int("fleetjoins", 3, "how often TestKilledWhileItJoins kills a node at a moment by chance")
 
-// A node is killed at several moments of its way into a cluster that sells, and started again with the same command line: it is a member once, and
-// whole.
+// A node is killed at several moments of its way into a cluster that sells, and started again with the same command line: it is a member
+// once, and whole.
 func TestKilledWhileItJoins(t *testing.T) {
+	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{Nodes: 2})
 	skus := f.CreateSKUs(4, plentyOf)
 	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
@@ -72,9 +73,10 @@ func isMember(t *testing.T, asked *fleettest.Node, id string) bool {
 	return false
 }
 
-// A node whose disk was lost is not let in under its old id: it may have acknowledged what it does not have any more. It is told what to do, and doing
-// that works.
+// A node whose disk was lost is not let in under its old id: it may have acknowledged what it does not have any more. It is told what to
+// do, and doing that works.
 func TestLostDiskIsRefused(t *testing.T) {
+	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)
 	skus := f.CreateSKUs(4, plentyOf)

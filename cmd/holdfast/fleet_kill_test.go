@@ -23,9 +23,10 @@ const (
 	patientFor = 20 * time.Second
 )
 
-// The busiest leader is killed and started again, under load through all nodes, again and again: after others took over, at once, and at once with the
-// next one killed as soon as it is ready.
+// The busiest leader is killed and started again, under load through all nodes, again and again: after others took over, at once, and at
+// once with the next one killed as soon as it is ready.
 func TestLeadersKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)
 	skus := f.CreateSKUs(4, plentyOf)

@@ -18,8 +18,10 @@ var (
 	fleetStutters = flag.Int("fleetstutters", 5, "how often TestLeadersStutter stops a leader")
 )
 
-// A leader is stopped while people go on asking it, and woken after another has taken over: what it says then is true, and it changes nothing.
+// A leader is stopped while people go on asking it, and woken after another has taken over: what it says then is true, and it changes
+// nothing.
 func TestLeaderStandsStill(t *testing.T) {
+	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)
 	skus := f.CreateSKUs(4, plentyOf)
@@ -79,9 +81,10 @@ func askForOrders(t *testing.T, n *fleettest.Node, told map[string]fleettest.Ord
 	}
 }
 
-// Leaders stand still again and again, for less than an election takes and for more, while something scarce is sold, given back and sold again: in the
-// end it is sold to the last unit, and no further.
+// Leaders stand still again and again, for less than an election takes and for more, while something scarce is sold, given back and sold
+// again: in the end it is sold to the last unit, and no further.
 func TestLeadersStutter(t *testing.T) {
+	t.Parallel()
 	const units = 150
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)

@@ -11,9 +11,10 @@ import (
 	"holdfast/wal/fusetest"
 )
 
-// The disk of a node that leads stops answering for good: the node ends itself with exit code 4, others lead, and on a disk that works again it comes
-// back.
+// The disk of a node that leads stops answering for good: the node ends itself with exit code 4, others lead, and on a disk that works
+// again it comes back.
 func TestLeadersDiskStalls(t *testing.T) {
+	t.Parallel()
 	disk := fusetest.Mount(t)
 	data := t.TempDir()
 	f := fleettest.Start(t, fleettest.Options{DirOf: func(i int) string {

@@ -18,9 +18,9 @@ const (
 	maxLookups = 2000
 )
 
-// Audit holds cluster and storage against the ledger, when no load runs and all nodes are up: unknown outcomes are made definite; every SKU, through every
-// node, has exactly the units held and sold that callers were told of; every order that they were told of is there, in its state; every node's database
-// holds exactly those orders; and the replicas of every shard have the same hash.
+// Audit holds cluster and storage against the ledger, when no load runs and all nodes are up: unknown outcomes are made definite; every
+// SKU, through every node, has exactly the units held and sold that callers were told of; every order that they were told of is there, in
+// its state; every node's database holds exactly those orders; and the replicas of every shard have the same hash.
 func (f *Fleet) Audit() {
 	f.t.Helper()
 	f.Resolve()

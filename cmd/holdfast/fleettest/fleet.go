@@ -60,7 +60,8 @@ func (f *Fleet) StartAll(nodes []*Node) {
 	}
 }
 
-// Add prepares one node more, that joins the others when it is started with Restart, and returns it. Its args come after those of all nodes.
+// Add prepares one node more, that joins the others when it is started with Restart, and returns it. Its args come after those of all
+// nodes.
 func (f *Fleet) Add(args ...string) *Node {
 	f.t.Helper()
 	n := f.prepare()

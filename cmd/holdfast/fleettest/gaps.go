@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Gap returns the longest time between from and to in which no order of a SKU was accepted. A stretch that began before from counts from there.
+// Gap returns the longest time between from and to in which no order of a SKU was accepted. A stretch that began before from counts from
+// there.
 func (l *Ledger) Gap(sku string, from, to time.Time) (longest time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -120,8 +120,8 @@ func (n *Node) Begin() <-chan error {
 	return ended
 }
 
-// DieWhen starts a node that is down and kills it as soon as a condition holds, which is looked at every millisecond: in the middle of its start, or once
-// it is ready, and in any case after within. It reports whether the node had become ready.
+// DieWhen starts a node that is down and kills it as soon as a condition holds, which is looked at every millisecond: in the middle of its
+// start, or once it is ready, and in any case after within. It reports whether the node had become ready.
 func (n *Node) DieWhen(within time.Duration, holds func() bool) (ready bool) {
 	ctx, cancel := context.WithTimeout(n.fleet.t.Context(), within)
 	defer cancel()

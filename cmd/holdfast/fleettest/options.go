@@ -20,7 +20,8 @@ type Options struct {
 	DirOf func(i int) string
 	// AddrsOf are the public, admin and peer address of a node. Default: free ports of the loopback.
 	AddrsOf func(i int) [3]string
-	// Prefix stands before the program in a node's command line, which it must replace by exec, as "ip netns exec NAME" does. Default: nothing.
+	// Prefix stands before the program in a node's command line, which it must replace by exec, as "ip netns exec NAME" does. Default:
+	// nothing.
 	Prefix func(i int) []string
 	// HTTP sends the requests to a node. Default: a client of its own.
 	HTTP func(i int) *http.Client

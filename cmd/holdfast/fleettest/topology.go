@@ -70,7 +70,8 @@ func (f *Fleet) ShardOf(sku string) uint32 {
 	return placement.Partitions(f.opts.Shards)[stock.PartitionOf(sku)]
 }
 
-// CreateSKUs makes SKUs with so much stock each, on as many different shards as there are, and returns their names. Their holds last an hour.
+// CreateSKUs makes SKUs with so much stock each, on as many different shards as there are, and returns their names. Their holds last an
+// hour.
 func (f *Fleet) CreateSKUs(number int, units int64) (names []string) {
 	f.t.Helper()
 	taken := make(map[uint32]int)
@@ -97,8 +98,8 @@ func (f *Fleet) CreateSKU(spec client.SKUSpec) {
 	f.ledger.made(spec.SKU, spec.Stock)
 }
 
-// AwaitSettled waits until all live nodes show the same: every shard has as many voters as it should, all of which answer, and a leader; nothing is being
-// changed; and each node is ready.
+// AwaitSettled waits until all live nodes show the same: every shard has as many voters as it should, all of which answer, and a leader;
+// nothing is being changed; and each node is ready.
 func (f *Fleet) AwaitSettled(within time.Duration) {
 	f.t.Helper()
 	f.Await(within, "the cluster settles", f.unsettled)
