@@ -69,7 +69,7 @@ func (w *world) add(name string, change ...func(*Config)) *Backups {
 	cfg := Config{
 		NodeID: name, Version: "1.2.3", Ancestors: []string{fmt.Sprintf("%032x", 9)}, View: w, Groups: groupsOf{w, name}, Peers: w,
 		Now: func() time.Time { return taken.Add(300 * time.Millisecond) }, Bounds: Bounds{ChunkBytes: 100},
-		Timing: Timing{OpenPatience: 50 * time.Millisecond, ChunkTimeout: 50 * time.Millisecond, RetryDelay: time.Millisecond},
+		Timing: Timing{OpenPatience: 5 * time.Second, ChunkTimeout: 5 * time.Second, RetryDelay: time.Millisecond},
 	}
 	for _, f := range change {
 		f(&cfg)
