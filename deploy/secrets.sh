@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what deploy/compose.yaml keeps secret, in deploy/secrets: keys, a certificate that vouches for itself, passwords. Nothing that is there
+# Makes what deploy/compose.yaml and compose-cluster.yaml keep secret, in deploy/secrets: keys, certificates, passwords. Nothing that is there
 # already is made again; what was taken away is. HOLDFAST names the program when it is not in PATH.
 #
 # The files can be read by every user because those of the containers are not this one; the directory can be entered by this one only.
@@ -30,7 +30,7 @@ quiet() {
 }
 
 [ -e cert.pem ] || quiet openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=holdfast \
-	-addext 'subjectAltName=DNS:holdfast,DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem
+	-addext 'subjectAltName=DNS:holdfast,DNS:n1,DNS:n2,DNS:n3,DNS:localhost,IP:127.0.0.1' -keyout key.pem -out cert.pem
 
 for key in shop:order ops:admin health:admin prometheus:admin; do
 	name=${key%:*}
@@ -42,5 +42,10 @@ for name in postgres holdfast grafana; do
 done
 [ -e pgpass ] || printf 'postgres:5432:shop:holdfast:%s\n' "$(cat holdfast.password)" >pgpass
 
-chmod 644 cert.pem key.pem keys.yaml health.key prometheus.key pgpass ./*.password
+for node in n1 n2 n3; do
+	[ -e peers/node-$node.crt ] || quiet "$program" cluster certs peers --node $node >/dev/null
+done
+
+chmod 755 peers
+chmod 644 peers/*.crt peers/node-*.key cert.pem key.pem keys.yaml health.key prometheus.key pgpass ./*.password
 ls -l

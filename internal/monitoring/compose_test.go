@@ -3,6 +3,7 @@ package monitoring
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,6 +163,41 @@ func TestComposition(t *testing.T) {
 	}
 }
 
+// The cluster's composition is as sound as that of one node. Its nodes know themselves by the names under which the others reach them, ask each other
+// and not themselves to join, have certificates of their own, and are asked by Prometheus.
+func TestCompositionOfACluster(t *testing.T) {
+	c, err := readComposition(read(t, "deploy/compose-cluster.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range c.check(inDeploy) {
+		t.Error(w)
+	}
+	prometheus := read(t, "deploy/prometheus/prometheus-cluster.yml")
+	volumes := map[string]string{}
+	for _, name := range []string{"n1", "n2", "n3"} {
+		s, ok := c.Services[name]
+		env := s.Environment
+		if !ok || env["HOLDFAST_NODE_ID"] != name || env["HOLDFAST_ADVERTISE_PEER"] != name+":8082" || env["HOLDFAST_ADVERTISE_ADMIN"] != name+":8081" ||
+			env["HOLDFAST_ADVERTISE_HTTP"] != name+":8080" || env["HOLDFAST_PEER_CERT"] != "/run/secrets/"+name+".crt" ||
+			env["HOLDFAST_PEER_KEY"] != "/run/secrets/"+name+".key" || env["HOLDFAST_PEER_CA"] == "" {
+			t.Errorf("%s: %v", name, env)
+		}
+		if joins := env["HOLDFAST_JOIN"]; (joins == "") != (name == "n1") || strings.Contains(joins, name+":") {
+			t.Errorf("%s joins %q", name, joins)
+		}
+		for _, v := range s.Volumes {
+			if other := volumes[v]; other != "" {
+				t.Errorf("%s and %s share %s", name, other, v)
+			}
+			volumes[v] = name
+		}
+		if !strings.Contains(prometheus, `"`+name+`:8081"`) {
+			t.Errorf("prometheus does not ask %s", name)
+		}
+	}
+}
+
 // secrets.sh makes every secret that the composition names, in a directory that nobody else can enter, and makes none again.
 func TestSecretsAreMade(t *testing.T) {
 	programtest.Find(t, "sh", "dash")
@@ -170,9 +206,20 @@ func TestSecretsAreMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cluster, err := readComposition(read(t, "deploy/compose-cluster.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(c.Secrets, cluster.Secrets)
 	dir := t.TempDir()
-	// It stands for "holdfast keys new", whose own tests are elsewhere.
-	const keys = "#!/bin/sh\n[ \"$1 $2\" = 'keys new' ] && echo a key >\"$8\" && echo \"- {name: $4, role: $6}\"\n"
+	// It stands for "holdfast keys new" and "holdfast cluster certs", whose own tests are elsewhere.
+	const keys = `#!/bin/sh
+if [ "$1 $2" = 'cluster certs' ]; then
+	mkdir -p "$3" && echo an authority >>"$3/ca.key" && cp "$3/ca.key" "$3/ca.crt" && echo "$5" >"$3/node-$5.crt" && echo "$5" >"$3/node-$5.key"
+else
+	[ "$1 $2" = 'keys new' ] && echo a key >"$8" && echo "- {name: $4, role: $6}"
+fi
+`
 	program, script := filepath.Join(dir, "holdfast"), filepath.Join(dir, "secrets.sh")
 	if err := errors.Join(os.WriteFile(program, []byte(keys), 0o700), os.WriteFile(script, []byte(read(t, "deploy/secrets.sh")), 0o700)); err != nil {
 		t.Fatal(err)
@@ -210,10 +257,6 @@ func TestSecretsAreMade(t *testing.T) {
 
 // A variable of the node stands for a flag; one that no flag has would end the node.
 func TestVariablesAreFlags(t *testing.T) {
-	c, err := readComposition(read(t, "deploy/compose.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	files, err := filepath.Glob(filepath.Join("..", "..", "cmd", "holdfast", "cli", "*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(err)
@@ -226,11 +269,26 @@ func TestVariablesAreFlags(t *testing.T) {
 		}
 		source.Write(b)
 	}
-	for name := range c.Services["holdfast"].Environment {
-		suffix, ours := strings.CutPrefix(name, "HOLDFAST_")
-		flag := strings.ReplaceAll(strings.ToLower(suffix), "_", "-")
-		if ours && !strings.Contains(source.String(), `"`+flag+`"`) {
-			t.Errorf("%s: there is no flag --%s", name, flag)
+	for _, file := range []string{"deploy/compose.yaml", "deploy/compose-cluster.yaml"} {
+		c, err := readComposition(read(t, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, service := range c.Services {
+			for name := range service.Environment {
+				suffix, ours := strings.CutPrefix(name, "HOLDFAST_")
+				flag := strings.ReplaceAll(strings.ToLower(suffix), "_", "-")
+				if ours && !strings.Contains(source.String(), `"`+flag+`"`) {
+					t.Errorf("%s: %s: there is no flag --%s", file, name, flag)
+				}
+				if ours {
+					found++
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s sets nothing", file)
 		}
 	}
 }
