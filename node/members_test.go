@@ -14,6 +14,7 @@ var rounds = flag.Int("rounds", 1, "how often the tests of planned transfers and
 
 // A cluster grows from three nodes to five and shrinks to three again while all its nodes take orders, and none of them fails.
 func TestThreeFiveThreeNodesUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 3, nil)
 	c := f.buyers(4, 8, false, "n2", "n3")
 	c.more(100)
@@ -80,6 +81,7 @@ func (f *fleet) within(most int, what string, counts map[string]int) {
 
 // The leadership of every shard goes round all nodes while orders come through all of them: none is refused, each waits a moment at most.
 func TestPlannedTransfersUnderLoadRefuseNobody(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 3, nil)
 	c := f.buyers(8, 8, false, "n1", "n2", "n3")
 	c.more(100)
@@ -108,6 +110,7 @@ func TestPlannedTransfersUnderLoadRefuseNobody(t *testing.T) {
 // Every node is drained and started again with the same command line, one after the other: whoever sends an order that was not executed again, under its
 // key, gets it.
 func TestRollingRestartFailsNoOrder(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 3, nil)
 	c := f.buyers(4, 8, true, "n1", "n2", "n3")
 	for range *rounds {

@@ -22,6 +22,7 @@ func refused(t *testing.T, what string, err error, status int, code, state, deta
 
 // What members refuse, over HTTP and through any node: nothing changes, and the answer says what to do.
 func TestWhatAClusterRefuses(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 3, nil)
 	c, ctx := f.client("n2"), t.Context()
 	version := f.node("n1").control.Cluster().Version
@@ -50,6 +51,7 @@ func TestWhatAClusterRefuses(t *testing.T) {
 
 // A dry run shows the plan that the change then has, and changes nothing.
 func TestDryRunsChangeNothing(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 4, nil)
 	c, ctx := f.client("n3"), t.Context()
 	before, _ := c.Shards(ctx)
@@ -92,6 +94,7 @@ func TestDryRunsChangeNothing(t *testing.T) {
 
 // A change of the settings is answered when every shard has taken it over, whoever leads it.
 func TestSettingsReachEveryShard(t *testing.T) {
+	t.Parallel()
 	f := fleetOf(t, 3, nil)
 	for shard, to := range map[uint32]string{1: "n1", 2: "n2", 3: "n3"} {
 		if _, err := f.client("n1").Transfer(t.Context(), shard, to); err != nil {

@@ -221,11 +221,13 @@ func (t topologist) Abort(ctx context.Context, caller, change string) (topology.
 		}
 	}
 	out, err := t.n.control.Abort(ctx, id, "asked for by "+callerName(caller))
-	if r := refusal(out, err); r.Refused() {
+	c := t.n.control.Cluster().Change(id)
+	aborted := c != nil && c.State == meta.Aborted
+	if r := refusal(out, err); r.Refused() && !(aborted && out.Code == meta.ChangeEnded) { // Stopped before is stopped.
 		return topology.Change{}, r
 	}
-	if c := t.n.control.Cluster().Change(id); c != nil {
-		return changeView(c, true), topology.Refusal{}
+	if c != nil {
+		return changeView(c, !aborted), topology.Refusal{}
 	}
 	return topology.Change{ID: change, State: topology.Aborted}, topology.Refusal{}
 }

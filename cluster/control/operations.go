@@ -14,7 +14,7 @@ import (
 // this is for those who will not wait, or want to see the plan. A node that did not join yet can only be planned for, with its peer
 // address: else ErrNotJoined.
 func (c *Control) AddNode(ctx context.Context, id, peer string, dryRun bool) (meta.Answer, meta.Outcome, error) {
-	table, err := c.table()
+	table, err := c.current()
 	if err != nil {
 		return meta.Answer{}, meta.Outcome{}, err
 	}
@@ -30,7 +30,6 @@ func (c *Control) AddNode(ctx context.Context, id, peer string, dryRun bool) (me
 	if !dryRun {
 		return meta.Answer{}, meta.Outcome{}, fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNotJoined, id)
 	}
-	c.refresh()
 	v := c.view()
 	plan, out := meta.NewPlan(after, meta.View{Groups: v.Groups, Reachable: append(v.Reachable, id)}, want)
 	return plan.Answer(0), out, nil
@@ -51,8 +50,13 @@ func (c *Control) Rebuild(ctx context.Context, shard uint32, node string, dryRun
 	return c.change(ctx, meta.Want{Kind: meta.Rebuilding, Node: node, Shard: shard}, dryRun)
 }
 
-// table returns the table, or why there is none.
-func (c *Control) table() (*meta.Cluster, error) {
+// current returns the table, or why there is none, and asks the others first: what an operator wants rests on what is so now. A change that has begun
+// through another node is known to the meta group's leader before it is known here.
+func (c *Control) current() (*meta.Cluster, error) {
+	if leader, address, _ := c.Leader(0); leader != "" && leader != c.cfg.NodeID {
+		c.askTable(c.ctx, leader, address)
+	}
+	c.refresh()
 	table := c.Cluster()
 	if !table.Created() {
 		return nil, fmt.Errorf("%w: %w", stock.ErrNotExecuted, ErrNoTable)
@@ -60,7 +64,7 @@ func (c *Control) table() (*meta.Cluster, error) {
 	return table, nil
 }
 
-// refresh asks all others that answer how they are: what an operator asks for rests on what is so now.
+// refresh asks all others that answer how they are.
 func (c *Control) refresh() {
 	var others []string
 	for _, n := range c.Nodes() {
@@ -81,12 +85,11 @@ func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	for {
-		table, err := c.table()
+		changed := c.Changed()
+		table, err := c.current()
 		if err != nil {
 			return meta.Answer{}, meta.Outcome{}, err
 		}
-		changed := c.Changed()
-		c.refresh()
 		plan, out := meta.NewPlan(table, c.view().View, want)
 		if out.Code != meta.OK || dryRun || len(plan.Steps) == 0 && sameShards(plan.Shards, table.Shards) {
 			return plan.Answer(0), out, nil
@@ -106,16 +109,21 @@ func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta
 
 // Abort stops a change where it is.
 func (c *Control) Abort(ctx context.Context, id meta.ChangeID, reason string) (meta.Outcome, error) {
-	table, err := c.table()
+	table, err := c.current()
 	if err != nil {
 		return meta.Outcome{}, err
 	}
-	c.refresh()
 	abort, out := meta.NewAbort(table, c.view().View, meta.Keyed{}, id, reason)
 	if out.Code != meta.OK {
 		return out, nil
 	}
-	return c.Do(ctx, abort)
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	out, err = c.Do(ctx, abort)
+	if err == nil && out.Code == meta.OK {
+		c.awaitTable(ctx, func(t *meta.Cluster) bool { change := t.Change(id); return change == nil || change.State != meta.Running })
+	}
+	return out, err
 }
 
 // SetSettings changes settings and returns all of them.
