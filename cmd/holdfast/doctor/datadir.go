@@ -56,8 +56,12 @@ func judgeContents(c *node.Config, f *facts) []Check {
 		return []Check{fail(name, "as the user that runs the node: sudo -u holdfast holdfast doctor ...", "%v", d.err)}
 	case d.err != nil:
 		return []Check{fail(name, "another --data-dir; or restore this one from a copy", "%v", d.err)}
+	case d.identity.NodeID == "" && len(c.Join) > 0:
+		return []Check{pass(name, "a new node %q would be made, and join", c.NodeID)}
 	case d.identity.NodeID == "":
-		return []Check{pass(name, "a new node %q would be made", c.NodeID)}
+		return []Check{pass(name, "a new node %q would be made, and a cluster with it", c.NodeID)}
+	case d.identity.ClusterID == "":
+		return []Check{pass(name, "node %s has asked to join and was not taken in yet", d.identity.NodeID)}
 	}
 	checks := []Check{pass(name, "node %s of cluster %s, %d shards, format %d", d.identity.NodeID, d.identity.ClusterID, d.identity.Shards, d.identity.Format)}
 	if d.holder != 0 {

@@ -19,6 +19,7 @@
 //	clock.go clock_*.go             the clock, and against the log's time
 //	ports.go ports_*.go             the addresses, and who has them
 //	door.go                         who may call: certificate, keys
+//	others.go                       the other nodes: the certificate for them, addresses to join
 //	sink.go                         PostgreSQL
 //	disk_*.go                       what the system says of a directory's disk
 package doctor

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/api/access"
+	"holdfast/cluster/peercert"
 	"holdfast/node"
 )
 
@@ -46,7 +47,9 @@ func gather(ctx context.Context, cfg *Config) facts {
 	f.machine = gatherMachine()
 	f.ports = gatherPorts(ctx, &cfg.Node)
 	f.certificate, f.keys = gatherDoor(&cfg.Node)
-	if err := cfg.Node.Check(); !errors.Is(err, access.ErrKeysFile) && !errors.Is(err, access.ErrCertificate) {
+	f.peer = gatherPeerCertificate(&cfg.Node)
+	f.seeds = gatherSeeds(ctx, &cfg.Node, f.contents.identity)
+	if err := cfg.Node.Check(); !judgedElsewhere(err) {
 		f.guard = err
 	}
 	f.sink = gatherSink(ctx, &cfg.Node, &f.contents)
@@ -56,10 +59,15 @@ func gather(ctx context.Context, cfg *Config) facts {
 	return f
 }
 
+// judgedElsewhere: files that have a check of their own.
+func judgedElsewhere(err error) bool {
+	return errors.Is(err, access.ErrKeysFile) || errors.Is(err, access.ErrCertificate) || errors.Is(err, peercert.ErrFiles)
+}
+
 // judge is a function of its arguments alone.
 func judge(c *node.Config, f *facts) []Check {
 	return slices.Concat(
 		judgeContents(c, f), judgeDirectory(f), judgeVolume(c, f), judgeFsync(c, f), judgeMachine(c, f), judgeClock(c, f),
-		judgePorts(c, f), judgeDoor(c, f), judgeSink(c, f),
+		judgePorts(c, f), judgeDoor(c, f), judgeOthers(c, f), judgeSink(c, f),
 	)
 }

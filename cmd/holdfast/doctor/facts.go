@@ -21,6 +21,8 @@ type facts struct {
 	guard       error // why the configuration is refused, files of keys and certificate apart
 	certificate certificate
 	keys        keys
+	peer        peerCertificate
+	seeds       []seed
 	sink        sink
 }
 

@@ -77,7 +77,7 @@ type bad struct {
 }
 
 func TestFindings(t *testing.T) {
-	for _, group := range [][]bad{badDirectories(), badDisks(), badContents(), badMachines(), badClocks(), badPorts(), badDoors(), badSinks()} {
+	for _, group := range [][]bad{badDirectories(), badDisks(), badContents(), badMachines(), badClocks(), badPorts(), badDoors(), badOthers(), badSinks()} {
 		for _, row := range group {
 			t.Run(row.check+"/"+row.name, func(t *testing.T) {
 				c, f := settings(), healthy()
