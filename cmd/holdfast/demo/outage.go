@@ -9,8 +9,9 @@ import (
 // outage is the power cut in the middle of the sale: the node that leads the SKU is killed and started again with the same command line. With others
 // to go on it stays away until one of them has sold something.
 type outage struct {
-	// node was killed; before and after led the SKU. down is how long the node was gone.
+	// node was killed, and place is where it answers; before and after led the SKU. down is how long the node was gone.
 	node          *power
+	place         *place
 	before, after string
 	at            time.Time
 	down          time.Duration
@@ -29,7 +30,10 @@ func (o *outage) cut(ctx context.Context, s *sale) error {
 			return err
 		}
 	}
-	if err := o.node.start(ctx); err != nil {
+	o.place.starting.Store(true)
+	err := o.node.start(ctx)
+	o.place.starting.Store(false)
+	if err != nil {
 		return fmt.Errorf("start again after the power cut: %w", err)
 	}
 	o.down = time.Since(o.at)
@@ -50,8 +54,8 @@ func (o *outage) kill(ctx context.Context, s *sale) error {
 	if i < 0 {
 		return fmt.Errorf("the SKU is led by %q, which is none of the nodes", leader)
 	}
-	o.node, o.before = s.fleet[i], leader
-	s.wire.spread.places[i].killed.Store(true)
+	o.node, o.place, o.before = s.fleet[i], s.wire.spread.places[i], leader
+	o.place.killed.Store(true)
 	t, underWay := s.crowd.book.tally(), s.wire.underWay.Load()
 	o.at = time.Now()
 	o.node.off()

@@ -23,6 +23,8 @@ type place struct {
 	public, admin string
 	// killed: it was, at some time, so that answers were lost.
 	killed atomic.Bool
+	// starting: it takes connections and does not answer yet. A balancer would ask /readyz.
+	starting atomic.Bool
 	// restsUntil is when the node is tried again, in milliseconds since 1970.
 	restsUntil atomic.Int64
 }
@@ -39,12 +41,12 @@ func newSpread(f fleet) *spread {
 	return s
 }
 
-// next returns the next node in turn that does not rest, or the next when all do.
+// next returns the next node in turn that neither starts nor rests, or the next when all do.
 func (s *spread) next() *place {
 	first := s.turn.Add(1)
 	now := time.Now().UnixMilli()
 	for i := range uint64(len(s.places)) {
-		if p := s.places[(first+i)%uint64(len(s.places))]; p.restsUntil.Load() <= now {
+		if p := s.places[(first+i)%uint64(len(s.places))]; p.restsUntil.Load() <= now && !p.starting.Load() {
 			return p
 		}
 	}

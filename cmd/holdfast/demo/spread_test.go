@@ -148,6 +148,11 @@ func TestSpreadTakesTurns(t *testing.T) {
 	if got := turns(); strings.Contains(got, "c") || !strings.Contains(got, "a") || !strings.Contains(got, "b") {
 		t.Errorf("turns %s while c rests", got)
 	}
+	s.places[2].restsUntil.Store(0)
+	s.places[1].starting.Store(true)
+	if got := turns(); strings.Contains(got, "b") || !strings.Contains(got, "a") || !strings.Contains(got, "c") {
+		t.Errorf("turns %s while b starts", got)
+	}
 	for _, p := range s.places {
 		p.restsUntil.Store(time.Now().Add(time.Hour).UnixMilli())
 	}
