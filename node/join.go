@@ -37,7 +37,7 @@ func (n *Node) join(ctx context.Context) error {
 	switch {
 	case errors.Is(err, control.ErrNobodyToJoin):
 		return fmt.Errorf("%w: nobody took this node in within %v: start a node at one of %s first, or mend the addresses: %w",
-			ErrJoin, n.cfg.JoinTimeout, strings.Join(among, ", "), err)
+			ErrJoin, n.cfg.JoinTimeout, strings.Join(among, ", "), control.Plain(err))
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDataDir, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"holdfast/api"
@@ -294,13 +293,10 @@ func refusal(out meta.Outcome, err error) topology.Refusal {
 	}
 }
 
-// plainly takes from an error what says to programs whose it is.
-var plainly = strings.NewReplacer(stock.ErrNotExecuted.Error()+": ", "", stock.ErrUnknown.Error()+": ", "", "control: ", "", "cluster: ", "")
-
 // failure judges an error: nothing was done, or nobody knows.
 func failure(err error) topology.Refusal {
 	r := topology.Refusal{
-		Code: topology.OutcomeUnknown, Text: plainly.Replace(err.Error()), WayOut: "look at 'holdfast cluster status', and ask again", Retryable: true,
+		Code: topology.OutcomeUnknown, Text: control.Plain(err).Error(), WayOut: "look at 'holdfast cluster status', and ask again", Retryable: true,
 	}
 	if !errors.Is(err, stock.ErrNotExecuted) {
 		return r

@@ -3,8 +3,11 @@ package control
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	"holdfast/cluster"
 	"holdfast/cluster/meta"
+	"holdfast/stock"
 )
 
 var (
@@ -52,3 +55,19 @@ func (r *Refusal) Error() string {
 
 // Unwrap returns ErrJoinRefused.
 func (r *Refusal) Unwrap() error { return ErrJoinRefused }
+
+// plainly takes from a text what tells programs whose error it is.
+var plainly = strings.NewReplacer(stock.ErrNotExecuted.Error()+": ", "", stock.ErrUnknown.Error()+": ", "", cluster.ErrNotSent.Error()+": ", "",
+	"control: ", "", "cluster: ", "")
+
+// plain is an error whose text is for people.
+type plain struct{ error }
+
+// Plain returns an error as it was, with a text for people: without the names of packages, and without what follows from the rest.
+func Plain(err error) error { return plain{err} }
+
+// Error returns the text.
+func (p plain) Error() string { return plainly.Replace(p.error.Error()) }
+
+// Unwrap returns the error as it was.
+func (p plain) Unwrap() error { return p.error }

@@ -75,7 +75,7 @@ func Join(ctx context.Context, cfg JoinConfig) (Welcome, error) {
 				last = fmt.Errorf("%s: %w", address, err)
 				if text := err.Error(); told[address] != text {
 					told[address] = text
-					cfg.Logger.Warn("not joined yet: it is tried again", "address", address, "at_most", cfg.Timeout.String(), "error", err)
+					cfg.Logger.Warn("not joined yet: it is tried again", "address", address, "at_most", cfg.Timeout.String(), "error", Plain(err))
 				}
 			}
 		}
