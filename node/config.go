@@ -74,6 +74,8 @@ type Config struct {
 	RequestLog api.RequestLog
 	// Tracing exports requests as the OTEL_ variables of the environment say; see tracing.Wanted.
 	Tracing bool
+	// flip returns, in tests, what a replica is given in place of each entry, nil for nothing else: as if a bit had flipped on the way.
+	flip func(shard uint32, number uint64) func(entry []byte) []byte
 	// Opening, when set, is told what Open is about to do, and what it waits for, in words; it must return soon.
 	Opening func(step string)
 	// Build is what /version shows.

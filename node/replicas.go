@@ -131,7 +131,11 @@ func (n *Node) newMachine(group *cluster.Shard) (cluster.Machine, error) {
 		return nil, err
 	}
 	n.shards[id-1].replica.Store(r)
-	return machine{r}, nil
+	m := machine{Replica: r}
+	if n.cfg.flip != nil {
+		m.flip = n.cfg.flip(id, group.Number())
+	}
+	return m, nil
 }
 
 // clocksAgree compares this machine's clock with those of the shard's other voters (rule R2).

@@ -87,6 +87,7 @@ func (s *shard) detach() {
 // machine is a replica as raft sees it.
 type machine struct {
 	*actors.Replica
+	flip func(entry []byte) []byte // nil but in tests
 }
 
 var _ cluster.Machine = machine{}
@@ -94,6 +95,9 @@ var _ cluster.Machine = machine{}
 // Apply hands entries over one by one.
 func (m machine) Apply(entries []cluster.Entry) error {
 	for _, e := range entries {
+		if m.flip != nil {
+			e.Data = m.flip(e.Data)
+		}
 		if err := m.Replica.Apply(e.Index, e.Term, e.Data); err != nil {
 			return &entryError{e.Index, err}
 		}

@@ -96,12 +96,16 @@ func TestRollingRestartOfProcesses(t *testing.T) {
 	f.AwaitSettled(settleWithin)
 	awaitSales(f, skus, time.Now(), 20)
 	load.Stop()
-	if unknown, _ := f.Ledger().Unknown(); unknown > 0 {
-		t.Errorf("%d outcomes are unknown", unknown)
-	}
+	// A connection that was idle may close in the moment that an order is written to it: that outcome is unknown, and Audit makes it definite.
+	unknown, _ := f.Ledger().Unknown()
 	f.Audit()
 	checkAnswers(t, f)
-	t.Logf("%d restarts: drained in %s, ready after %s; %s", len(drained), drained, ready, f.Ledger().Summary())
+	for a, n := range f.Ledger().Answers() {
+		if a.Status == http.StatusGatewayTimeout {
+			t.Errorf("callers were told %d times that nobody knows: %+v", n, a)
+		}
+	}
+	t.Logf("%d restarts: drained in %s, ready after %s; %d connections lost; %s", len(drained), drained, ready, unknown, f.Ledger().Summary())
 }
 
 // Five nodes share sixteen shards evenly, and after balancing leadership too. What they cost while nothing happens is printed.
