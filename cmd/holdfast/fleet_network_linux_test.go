@@ -15,13 +15,13 @@ import (
 
 var (
 	cutRounds = flag.Int("cutrounds", 1, "how often each way to cut a leader off is tried")
-	cutTime   = flag.Duration("cuttime", 500*time.Millisecond, "how long a leader stays cut off after others sell")
+	cutTime   = flag.Duration("cuttime", 1200*time.Millisecond, "how long a leader stays cut off after others sell")
 )
 
 const (
 	// cutPatience is how long callers wait for an answer.
-	cutPatience = 2 * time.Second
-	fewUnits    = 3
+	cutPatience = time.Second
+	fewUnits    = 6
 )
 
 // severed is a fleet in a network that can be cut.
@@ -32,7 +32,8 @@ type severed struct {
 	seen  *witness
 	specs []historytest.Spec
 	many  []string // SKUs with plenty of stock
-	few   string   // one that is sold out most of the time: units come back by cancellation
+	// few is scarce: it sells out, and units come back by cancellation, unless that got lost in a cut.
+	few string
 }
 
 func startSevered(t *testing.T, nodes int) *severed {
@@ -62,32 +63,55 @@ func (s *severed) sell() (stop func()) {
 	}
 }
 
-// round cuts the leader of the most SKUs off, sees the others sell and the leader neither sell nor refuse, and heals the cut.
-func (s *severed) round(name string, cut func(leader int)) {
+// cut is a way to part nodes from a majority.
+type cut struct {
+	name string
+	make func()
+	// off are the nodes that have no majority behind them for the SKUs about; led are those of these that one of them leads.
+	off        []*fleettest.Node
+	about, led []string
+}
+
+// leader returns the node that leads most SKUs, and those, in a cluster that is whole and sells.
+func (s *severed) leader() (*fleettest.Node, []string) {
 	s.t.Helper()
 	s.fleet.AwaitSettled(settleWithin)
 	awaitSales(s.fleet, s.many, time.Now(), 3)
-	leader, led := s.fleet.Busiest(append([]string{s.few}, s.many...))
+	leader, led := s.fleet.Busiest(s.many)
 	if leader == nil {
 		s.t.Fatal("nobody leads")
 	}
+	return leader, led
+}
+
+func (s *severed) isFew(sku string) bool { return sku == s.few }
+
+func (s *severed) all() []string { return append([]string{s.few}, s.many...) }
+
+// endure cuts, sees the majority sell and those who are cut off neither sell nor refuse, and heals.
+func (s *severed) endure(c cut) {
+	s.t.Helper()
 	begun := time.Now()
-	cut(leader.Index)
+	c.make()
 	done := time.Now()
-	awaitSales(s.fleet, s.many, done, 3)
-	gap := longestGap(s.fleet, slices.DeleteFunc(slices.Clone(led), func(sku string) bool { return sku == s.few }), begun)
+	awaitSales(s.fleet, slices.DeleteFunc(slices.Clone(c.about), s.isFew), done, 3)
+	gap := longestGap(s.fleet, slices.DeleteFunc(slices.Clone(c.led), s.isFew), begun)
 	<-time.After(*cutTime)
 	healing := time.Now()
 	codes := make(map[string]int)
-	for _, op := range s.seen.between(leader.ID, done, healing) {
-		codes[s.judge(name, leader, op)]++
+	for _, n := range c.off {
+		for _, op := range s.seen.between(n.ID, done, healing) {
+			if slices.Contains(c.about, op.SKU) {
+				codes[s.judge(c.name, n, op)]++
+			}
+		}
 	}
 	s.net.heal()
 	awaitSales(s.fleet, s.many, time.Now(), 3)
-	s.t.Logf("%s: %s led %d of %d SKUs; no sale of those for %s; asked in the meantime it answered %s", name, leader.ID, len(led), len(s.specs),
+	s.t.Logf("%s: %s led %d of %d SKUs; no sale of those for %s; asked in the meantime it answered %s", c.name, c.off[0].ID, len(c.led), len(s.many),
 		gap.Round(time.Millisecond), fmt.Sprint(codes))
 	if len(codes) == 0 {
-		s.t.Errorf("%s: nobody asked %s while it was cut off", name, leader.ID)
+		s.t.Errorf("%s: nobody asked %s while it was cut off", c.name, c.off[0].ID)
 	}
 }
 
@@ -122,8 +146,47 @@ func TestLeaderIsCutOff(t *testing.T) {
 	}
 	for range *cutRounds {
 		for _, name := range slices.Sorted(maps.Keys(ways)) {
-			s.round(name, ways[name])
+			leader, led := s.leader()
+			s.endure(cut{name: name, make: func() { ways[name](leader.Index) }, off: []*fleettest.Node{leader}, about: s.all(), led: led})
 		}
 	}
 	s.end(stop)
+}
+
+// Of five nodes two are cut off together: one that leads a shard, and one without a replica of it. That shard's SKUs are sold by the other three only;
+// shards of which the two have two replicas may go on with them, but never on both sides.
+func TestLeaderIsCutOffWithAMinority(t *testing.T) {
+	s := startSevered(t, 5)
+	stop := s.sell()
+	for range *cutRounds {
+		leader, _ := s.leader()
+		shard, held := s.shardLedBy(leader)
+		other := s.fleet.Nodes()[slices.IndexFunc(s.fleet.Nodes(), func(n *fleettest.Node) bool { return !held[n.ID] })]
+		about := slices.DeleteFunc(s.all(), func(sku string) bool { return s.fleet.ShardOf(sku) != shard })
+		s.endure(cut{
+			name: "with a minority", make: func() { s.net.apart(leader.Index, other.Index) }, off: []*fleettest.Node{leader, other}, about: about, led: about,
+		})
+	}
+	s.end(stop)
+}
+
+// shardLedBy returns a shard with SKUs that a node leads, and which nodes have replicas of it.
+func (s *severed) shardLedBy(n *fleettest.Node) (shard uint32, held map[string]bool) {
+	s.t.Helper()
+	shards, err := s.fleet.Shards()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	held = make(map[string]bool)
+	for _, sh := range shards {
+		if sh.Leader != n.ID || !slices.ContainsFunc(s.many, func(sku string) bool { return s.fleet.ShardOf(sku) == sh.ID }) {
+			continue
+		}
+		for _, r := range sh.Replicas {
+			held[r.Node] = true
+		}
+		return sh.ID, held
+	}
+	s.t.Fatalf("%s leads nothing any more", n.ID)
+	return 0, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"holdfast/api/topology"
 	"holdfast/storage"
 )
 
@@ -102,13 +103,32 @@ func (l *Ledger) lateComers() {
 	}
 }
 
-// wrongRows says how a node's database differs from the ledger, "" when it does not.
+// wrongRows says how a node's database differs from the ledger, "" when it does not. It must hold the shards of which the node has a replica; what there
+// is of others is of earlier days.
 func (f *Fleet) wrongRows(n *Node) string {
 	rows, err := storage.ReadOrders(context.Background(), filepath.Join(n.dir, "orders.db"))
 	if err != nil {
 		return err.Error()
 	}
-	return f.ledger.compare(rows)
+	shards, err := f.Shards()
+	if err != nil {
+		return err.Error()
+	}
+	here := make(map[uint32]bool)
+	for _, s := range shards {
+		here[s.ID] = slices.ContainsFunc(s.Replicas, func(r topology.Replica) bool { return r.Node == n.ID })
+	}
+	elsewhere := func(sku string) bool { return !here[f.ShardOf(sku)] }
+	rows = slices.DeleteFunc(rows, func(r storage.OrderRow) bool { return elsewhere(r.SKU) })
+	return f.ledger.without(elsewhere).compare(rows)
+}
+
+// without returns a ledger of the orders of other SKUs.
+func (l *Ledger) without(elsewhere func(sku string) bool) *Ledger {
+	some := newLedger()
+	some.orders = l.Orders()
+	maps.DeleteFunc(some.orders, func(_ string, o Order) bool { return elsewhere(o.SKU) })
+	return some
 }
 
 // compare says how the rows of a database differ from the ledger, "" when they do not.

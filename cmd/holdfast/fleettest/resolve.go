@@ -51,12 +51,15 @@ func (f *Fleet) resolve(a attempt, way int) {
 	c := f.anyone().Patient
 	if a.kind != Place || way == 0 {
 		o, err := send(ctx, c, a)
-		if err != nil {
+		if err == nil {
+			f.ledger.resolved(a, &o)
+			return
+		}
+		if a.kind != Place || !client.IsRefused(err) {
 			f.ledger.Wrong("what became of the %s with key %s: %v", a.kind, a.key, err)
 			return
 		}
-		f.ledger.resolved(a, &o)
-		return
+		// Refused, for want of units: the key is fenced, so that the first copy takes none either.
 	}
 	if way == 1 {
 		seen, err := c.Outcome(ctx, a.sku, a.key)
