@@ -298,8 +298,9 @@ func TestTransferAndSnapshot(t *testing.T) {
 				t.Errorf("snapshot of %d: %d, %d, %v", shard, index, size, err)
 			}
 		}
+		both := w.votesInAll(1, 2)
 		for _, shard := range []uint32{1, 2} {
-			if _, err := c.Transfer(t.Context(), shard, w.votesInAll(1, 2)); err != nil {
+			if _, err := c.Transfer(t.Context(), shard, both); err != nil {
 				t.Fatal(err)
 			}
 		}
