@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -55,8 +56,8 @@ type Config struct {
 	Advertise string
 	// Identity is this node's certificate; nil: the peer port is plaintext, and whoever reaches it may claim to be any node.
 	Identity *peercert.Identity
-	// Dial connects to another node's peer port. Default: TCP.
-	Dial func(address string, timeout time.Duration) (net.Conn, error)
+	// Dial connects to another node's peer port; it gives up when ctx ends. Default: TCP.
+	Dial func(ctx context.Context, address string, timeout time.Duration) (net.Conn, error)
 	// AddressOf returns a node's present peer address; "": unknown, and the one in raft's configuration counts. It is asked with every message to the
 	// node and must not block. Default: always unknown.
 	AddressOf func(node string) string
@@ -89,8 +90,9 @@ type Timing struct {
 	HeartbeatTimeout time.Duration
 	// ElectionTimeout is how long a candidate waits for votes. Default HeartbeatTimeout.
 	ElectionTimeout time.Duration
-	// CommitTimeout is how long a leader with nothing to send waits (up to twice that) before it tells followers the commit index. Orders do not wait for
-	// it: the leader knows what is committed, and followers learn it with the next entry. Default 100 ms: at 20 ms it is what an idle node does most.
+	// CommitTimeout is how long a leader with nothing to send waits (up to twice that) before it tells followers the commit index. Orders do not wait
+	// for it: the leader knows what is committed, and followers learn it with the next entry. Default 100 ms: at 20 ms it is what an idle node does
+	// most.
 	CommitTimeout time.Duration
 	// PollInterval is how often leadership is read although no signal came: signals may be dropped. Default 50 ms.
 	PollInterval time.Duration
@@ -200,8 +202,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, c.check()
 }
 
-func dialTCP(address string, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", address, timeout)
+func dialTCP(ctx context.Context, address string, timeout time.Duration) (net.Conn, error) {
+	return (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", address)
 }
 
 func orDefault[T comparable](field *T, value T) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -92,7 +93,7 @@ func heldMembers(t *testing.T) (all []*member, hold func(m *member, to bool)) {
 	for _, name := range []string{"a", "b", "c"} {
 		held[name] = new(bool)
 		all = append(all, startMember(t, n, name, newMemLog(), newMemFS(), func(c *Config) {
-			c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
+			c.Dial = func(_ context.Context, address string, timeout time.Duration) (net.Conn, error) {
 				conn, err := n.dial(address, timeout)
 				if err != nil {
 					return nil, err

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -85,7 +86,9 @@ func (f *fleet) start(name, address string, change ...func(*Config)) *Cluster {
 	f.mu.Unlock()
 	n.openQuietly(append([]func(*Config){func(c *Config) {
 		c.NodeID, c.Listener, c.Registerer = name, f.net.listen(address), prometheus.NewRegistry()
-		c.Dial = func(to string, timeout time.Duration) (net.Conn, error) { return f.dial(name, to, timeout) }
+		c.Dial = func(_ context.Context, to string, timeout time.Duration) (net.Conn, error) {
+			return f.dial(name, to, timeout)
+		}
 		c.Replicas, c.Bootstrap = maps.Clone(n.replicas), n.creates
 	}}, change...)...)
 	return n.cluster

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -174,6 +175,11 @@ func (n *memNet) dial(address string, timeout time.Duration) (net.Conn, error) {
 	return nil, errors.New("connection refused")
 }
 
+// reach is dial as a Config has it.
+func (n *memNet) reach(_ context.Context, address string, timeout time.Duration) (net.Conn, error) {
+	return n.dial(address, timeout)
+}
+
 func (l *memListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
@@ -324,7 +330,7 @@ func newRig(t testing.TB) *rig {
 
 func (g *rig) config(change ...func(*Config)) Config {
 	cfg := Config{
-		NodeID: "n1", ClusterID: [16]byte{1, 2, 3}, Dir: "/data/snapshots", Shards: 1, Listener: g.net.listen("n1"), Dial: g.net.dial,
+		NodeID: "n1", ClusterID: [16]byte{1, 2, 3}, Dir: "/data/snapshots", Shards: 1, Listener: g.net.listen("n1"), Dial: g.net.reach,
 		FS: g.fs, Registerer: prometheus.NewRegistry(),
 		Groups: func(shard uint32) GroupLog {
 			g.mu.Lock()

@@ -37,7 +37,7 @@ type JoinConfig struct {
 	// Identity is its certificate; nil: plaintext.
 	Identity *peercert.Identity
 	// Dial connects to the peer port. Default: TCP.
-	Dial func(address string, timeout time.Duration) (net.Conn, error)
+	Dial func(ctx context.Context, address string, timeout time.Duration) (net.Conn, error)
 	// Logger takes what is said of the connection. Default: none.
 	Logger *slog.Logger
 }
@@ -109,7 +109,7 @@ func dialToJoin(ctx context.Context, cfg *JoinConfig, address string) (*peerConn
 		wait = min(wait, time.Until(deadline))
 	}
 	key := streamKey{kind: streamJoin}
-	conn, err := port.dial(address, key, wait)
+	conn, err := port.dial(ctx, address, key, wait)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"holdfast/stock"
 )
 
-func askAs(n *memNet, node string) JoinConfig { return JoinConfig{NodeID: node, Dial: n.dial} }
+func askAs(n *memNet, node string) JoinConfig { return JoinConfig{NodeID: node, Dial: n.reach} }
 
 func TestANodeWithoutAClusterAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestWhoJoinsIsProvenWithCertificates(t *testing.T) {
 			{"an expired one", JoinConfig{NodeID: "a", Identity: ids[2]}, "may have expired"},
 			{"none", JoinConfig{NodeID: "a"}, "one of the two has --peer-cert"},
 		} {
-			row.cfg.Dial = g.net.dial
+			row.cfg.Dial = g.net.reach
 			answer, err := AskToJoin(t.Context(), row.cfg, "n1", []byte("x"))
 			if row.says == "" {
 				if err != nil || string(answer) != "welcome" {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -204,7 +205,7 @@ func TestALaggingFollowerOfLargeEntriesCatchesUp(t *testing.T) {
 		var mu sync.Mutex
 		longest, n := 0, newMemNet()
 		count := func(c *Config) {
-			c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
+			c.Dial = func(_ context.Context, address string, timeout time.Duration) (net.Conn, error) {
 				conn, err := n.dial(address, timeout)
 				return &countConn{Conn: conn, mu: &mu, longest: &longest}, err
 			}

@@ -19,7 +19,7 @@ import (
 func testPort(t *testing.T, n *memNet, name string, change ...func(*Config)) *peerPort {
 	t.Helper()
 	cfg := Config{
-		NodeID: name, ClusterID: testCluster, Dir: "/", Listener: n.listen(name), Dial: n.dial,
+		NodeID: name, ClusterID: testCluster, Dir: "/", Listener: n.listen(name), Dial: n.reach,
 		Groups: func(uint32) GroupLog { return nil }, NewMachine: func(*Shard) (Machine, error) { return nil, nil },
 	}
 	for _, f := range change {

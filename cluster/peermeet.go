@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -134,15 +135,17 @@ func explainTLS(id *peercert.Identity, err error) error {
 	return err
 }
 
-// dial opens a connection to another node's stream. An address alone takes whoever answers there; with "node address" it must be that node.
-func (p *peerPort) dial(target string, key streamKey, timeout time.Duration) (*peerConn, error) {
+// dial opens a connection to another node's stream. An address alone takes whoever answers there; with "node address" it must be that node. It gives
+// up when ctx ends: a node that closes does not wait for others that do not answer.
+func (p *peerPort) dial(ctx context.Context, target string, key streamKey, timeout time.Duration) (*peerConn, error) {
 	want, address := splitTarget(target)
 	deadline := time.Now().Add(timeout)
-	raw, err := p.cfg.Dial(address, timeout)
+	raw, err := p.cfg.Dial(ctx, address, timeout)
 	if err != nil {
 		return nil, fmt.Errorf("cluster: dial %s: %w", target, err)
 	}
 	keepAlive(raw)
+	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
 	err = raw.SetDeadline(deadline)
 	var conn net.Conn
 	var node string

@@ -417,3 +417,37 @@ func TestReplicasOverTLSReachOnlyWhomTheyMean(t *testing.T) {
 		m.stop(t)
 	}
 }
+
+// Who closes does not wait for a node that does not answer, be it to the connection or to what is said over it.
+func TestADialEndsWithItsStream(t *testing.T) {
+	for name, reach := range map[string]func(context.Context, string, time.Duration) (net.Conn, error){
+		"no connection": func(ctx context.Context, _ string, _ time.Duration) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"no answer": func(context.Context, string, time.Duration) (net.Conn, error) {
+			here, there := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, there) }()
+			return here, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := testStream(t, testPort(t, newMemNet(), "a", func(c *Config) { c.Dial = reach }), 1)
+				failed := make(chan error, 1)
+				go func() {
+					_, err := s.dial("b b", time.Hour)
+					failed <- err
+				}()
+				pass(time.Minute)
+				began := time.Now()
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				if err := <-failed; err == nil || time.Since(began) != 0 {
+					t.Errorf("after %v: %v", time.Since(began), err)
+				}
+			})
+		})
+	}
+}

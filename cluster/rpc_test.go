@@ -334,7 +334,7 @@ func TestRedialsWaitAndANodeThatIsBackIsFound(t *testing.T) {
 		n := newMemNet()
 		var dials atomic.Int64
 		a := testPeers(t, testPort(t, n, "a", func(c *Config) {
-			c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
+			c.Dial = func(_ context.Context, address string, timeout time.Duration) (net.Conn, error) {
 				dials.Add(1)
 				return n.dial(address, timeout)
 			}
@@ -365,7 +365,7 @@ func TestASilentConnectionIsNoticed(t *testing.T) {
 		n := newMemNet()
 		var cut atomic.Bool
 		a := testPeers(t, testPort(t, n, "a", func(c *Config) {
-			c.Dial = func(address string, timeout time.Duration) (net.Conn, error) {
+			c.Dial = func(_ context.Context, address string, timeout time.Duration) (net.Conn, error) {
 				conn, err := n.dial(address, timeout)
 				return &blackHole{Conn: conn, cut: &cut}, err
 			}

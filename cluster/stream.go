@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -18,6 +19,8 @@ type stream struct {
 	key      streamKey
 	incoming chan net.Conn
 	done     chan struct{}
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
 
 	mu     sync.Mutex // guards what follows
 	conns  map[*peerConn]struct{}
@@ -30,9 +33,11 @@ var _ raft.StreamLayer = (*stream)(nil)
 const incomingConns = 16
 
 func newStream(port *peerPort, key streamKey) *stream {
-	return &stream{
+	s := &stream{
 		port: port, key: key, incoming: make(chan net.Conn, incomingConns), done: make(chan struct{}), conns: make(map[*peerConn]struct{}),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 // Accept returns the next connection from another node.
@@ -55,7 +60,7 @@ func (s *stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Co
 }
 
 func (s *stream) dial(target string, timeout time.Duration) (*peerConn, error) {
-	c, err := s.port.dial(target, s.key, timeout)
+	c, err := s.port.dial(s.ctx, target, s.key, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +88,7 @@ func (s *stream) Close() error {
 		close(s.done)
 	}
 	s.mu.Unlock()
+	s.cancel()
 	for _, c := range conns {
 		_ = c.Close()
 	}
