@@ -9,8 +9,10 @@ import (
 	"holdfast/cmd/holdfast/fleettest"
 )
 
-// fleetKills is how often a test of several nodes kills one.
-var fleetKills = flag.Int("fleetkills", 2, "how often TestLeadersKilledUnderLoad kills a leader; 20 for acceptance")
+var (
+	fleetKills   = flag.Int("fleetkills", 2, "how often TestLeadersKilledUnderLoad kills a leader; 20 for acceptance")
+	fleetCallers = flag.Int("fleetcallers", 3, "how many callers order each SKU in TestLeadersKilledUnderLoad")
+)
 
 const (
 	// settleWithin bounds what a cluster needs until all its replicas are where they should be.
@@ -30,7 +32,7 @@ func TestLeadersKilledUnderLoad(t *testing.T) {
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)
 	skus := f.CreateSKUs(4, plentyOf)
-	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
+	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor, Callers: *fleetCallers * len(skus)})
 	var gaps, starts fleettest.Spread
 	for round := range *fleetKills {
 		awaitSales(f, skus, time.Now(), 20)

@@ -15,7 +15,7 @@ import (
 
 var (
 	fleetPause    = flag.Duration("fleetpause", 3*time.Second, "how long TestLeaderStandsStill stops a leader; 10s for acceptance")
-	fleetStutters = flag.Int("fleetstutters", 5, "how often TestLeadersStutter stops a leader")
+	fleetStutters = flag.Int("fleetstutters", 3, "how often TestLeadersStutter stops a leader")
 )
 
 // A leader is stopped while people go on asking it, and woken after another has taken over: what it says then is true, and it changes
