@@ -69,8 +69,9 @@ func clusterSchemas() map[string]*openapi.Schema {
 		"Cluster": object("", properties{
 			"cluster_id": text(""), "node": text("The node that answers."), "epoch": count("Raised by every restore."),
 			"level": count("Of the features in use."), "meta": openapi.RefTo("MetaGroup"), "nodes": listOf(openapi.RefTo("Node")),
-			"changes": {Type: "array", Items: openapi.RefTo("Change"), Description: "Those under way."},
-			"ended":   {Type: "array", Items: openapi.RefTo("Change"), Description: "The last that ended, the oldest first."}, "settings": openapi.RefTo("Settings"),
+			"changes":  {Type: "array", Items: openapi.RefTo("Change"), Description: "Those under way."},
+			"ended":    {Type: "array", Items: openapi.RefTo("Change"), Description: "The last that ended, the oldest first."},
+			"settings": openapi.RefTo("Settings"),
 		}),
 		"MetaGroup": object("The group that keeps what the cluster knows of itself.", properties{
 			"leader": text("Empty while there is none."), "term": count(""), "voters": listOf(text(node))}),

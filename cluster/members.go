@@ -172,8 +172,8 @@ func (r *replica) reserve(ctx context.Context, place chan struct{}) error {
 	}
 }
 
-// put puts something to raft, gives the place back when raft has answered, and returns the outcome, which is unknown when the replica stops or ctx ends
-// before. Raft has as long as ctx to take it: a change is not taken before the configuration in force is committed.
+// put puts something to raft, gives the place back when raft has answered, and returns the outcome, which is unknown when the replica stops or ctx
+// ends before. Raft has as long as ctx to take it: a change is not taken before the configuration in force is committed.
 func (r *replica) put(ctx context.Context, place chan struct{}, ask func(wait time.Duration) error) error {
 	wait := r.cfg.RPCTimeout
 	if deadline, ok := ctx.Deadline(); ok {

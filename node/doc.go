@@ -8,10 +8,9 @@
 //
 // Files: config.go and reached.go what can be set; access.go who may call; node.go open; close.go and handover.go drain, close. The data directory:
 // datadir.go, identity.go (whose it is), held.go (which replicas it holds), table.go (what the cluster was), lostlog.go one that lost its log,
-// preflight.go what Open would refuse, room.go what of the disk a start needs; backup.go and
-// restore.go all of it into a file and back, free_linux.go and free_other.go whether there is room. The cluster: join.go, replicas.go (opened and removed), routes.go (who
-// leads), report.go (what is said of this node), upkeep.go, rows.go and nearest.go (what takes several nodes), topology.go (the API's view).
-// shard.go, raftlog.go and core.go join actors, cluster, storage and api, which do not know each other; health.go readiness, waiting.go a start that
-// waits for it; tracing.go who is told of requests; observe.go and metrics.go metrics of the log, the process and the node; errors.go errors and exit
-// codes.
+// preflight.go what Open would refuse, room.go what of the disk a start needs; backup.go and restore.go all of it into a file and back, free_linux.go
+// and free_other.go whether there is room. The cluster: join.go, replicas.go (opened and removed), routes.go (who leads), report.go (what is said of
+// this node), upkeep.go, rows.go and nearest.go (what takes several nodes), topology.go (the API's view). shard.go, raftlog.go and core.go join
+// actors, cluster, storage and api, which do not know each other; health.go readiness, waiting.go a start that waits for it; tracing.go who is told
+// of requests; observe.go and metrics.go metrics of the log, the process and the node; errors.go errors and exit codes.
 package node

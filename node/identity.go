@@ -129,8 +129,8 @@ func (id *identity) check(cfg *Config) error {
 	case !id.sound():
 		return fmt.Errorf("%w %s: node.json is damaged: restore it from a backup", ErrDataDir, cfg.DataDir)
 	case id.joining() && len(cfg.Join) == 0:
-		return fmt.Errorf("%w %s: its node was joining a cluster and was not taken yet: start it with --join, or empty the directory for a cluster of its own",
-			ErrDataDir, cfg.DataDir)
+		return fmt.Errorf("%w %s: its node was joining a cluster and was not taken yet: start it with --join, or empty the directory for a cluster "+
+			"of its own", ErrDataDir, cfg.DataDir)
 	}
 	return nil
 }

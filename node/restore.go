@@ -22,9 +22,9 @@ type Restored struct {
 	Contents *backup.Contents
 }
 
-// Restore writes the data directory of the first node of a new cluster, with what is in a backup. Of the configuration, DataDir and NodeID count, and what
-// concerns the log. The archive is read twice, and nothing is written before it was found to be whole and sound; on an error nothing stays. Its errors are
-// those of package backup for the archive, and ErrDataDir or ErrConfig.
+// Restore writes the data directory of the first node of a new cluster, with what is in a backup. Of the configuration, DataDir and NodeID count, and
+// what concerns the log. The archive is read twice, and nothing is written before it was found to be whole and sound; on an error nothing stays. Its
+// errors are those of package backup for the archive, and ErrDataDir or ErrConfig.
 func Restore(ctx context.Context, archive io.ReadSeeker, cfg Config) (r Restored, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -75,7 +75,8 @@ func (c *Config) hasRoom(states int64) error {
 	const segments = 2
 	need := states + segments*c.WALSegmentBytes
 	if free, known := freeBytes(c.DataDir); known && free < need {
-		return fmt.Errorf("%w %s: the disk has %d bytes free and the restore needs %d: free some, or choose another with --data-dir", ErrDataDir, c.DataDir, free, need)
+		return fmt.Errorf("%w %s: the disk has %d bytes free and the restore needs %d: free some, or choose another with --data-dir",
+			ErrDataDir, c.DataDir, free, need)
 	}
 	return nil
 }

@@ -98,7 +98,8 @@ func (f *shardFlusher) accepts(p *Page, seed seedState) error {
 	case p.Index < seed.lacks.To:
 		return fmt.Errorf("%w: it has shard %d up to %d, rows up to %d are missing here", ErrPeerLacks, p.Shard, p.Index, seed.lacks.To)
 	case p.Lacks.overlaps(seed.lacks):
-		return fmt.Errorf("%w: of shard %d (%d, %d] there, (%d, %d] here", ErrPeerLacks, p.Shard, p.Lacks.From, p.Lacks.To, seed.lacks.From, seed.lacks.To)
+		return fmt.Errorf("%w: of shard %d (%d, %d] there, (%d, %d] here",
+			ErrPeerLacks, p.Shard, p.Lacks.From, p.Lacks.To, seed.lacks.From, seed.lacks.To)
 	}
 	return p.check(f.shard.Partitions)
 }

@@ -9,7 +9,9 @@ import (
 )
 
 // plan begins a change that carries the steps out, unless there are none, or it is a dry run.
-func (c *Cluster) plan(ctx context.Context, call string, change topology.Change, dryRun bool, steps func() []string) (topology.Plan, topology.Refusal) {
+func (c *Cluster) plan(
+	ctx context.Context, call string, change topology.Change, dryRun bool, steps func() []string,
+) (topology.Plan, topology.Refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r := c.refusal(ctx); r.Refused() {

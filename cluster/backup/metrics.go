@@ -32,7 +32,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reads:   gauge("reads", "Snapshots of this node that are being read for backups (backup-reads)."),
 		results: make(map[string]prometheus.Counter), overload: make(map[string]prometheus.Counter),
 	}
-	results := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "holdfast_backup_streams_total", Help: "Backups that ended, by how."}, []string{"result"})
+	results := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "holdfast_backup_streams_total", Help: "Backups that ended, by how.",
+	}, []string{"result"})
 	for _, r := range [...]string{resultWhole, resultBroken} {
 		m.results[r] = results.WithLabelValues(r)
 	}

@@ -66,7 +66,8 @@ func restoreShard(state io.Reader, s *Shard, epoch uint16, to *Target) error {
 		return err
 	}
 	return cluster.Found(&cluster.Founding{
-		NodeID: to.NodeID, ClusterID: to.ClusterID, FS: to.FS, Dir: to.Dir, Log: to.Log(s.ID), Shard: s.ID, Index: s.Index, Term: s.Term, First: first,
+		NodeID: to.NodeID, ClusterID: to.ClusterID, FS: to.FS, Dir: to.Dir, Log: to.Log(s.ID),
+		Shard: s.ID, Index: s.Index, Term: s.Term, First: first,
 	}, state)
 }
 

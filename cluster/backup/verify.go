@@ -71,8 +71,8 @@ func Verify(from io.Reader) (*Contents, error) {
 	return c, c.positions()
 }
 
-// Check reads an archive to its end and holds every byte against its checksums. What the states say is not looked at: that is Verify's. It returns ErrDamaged,
-// ErrFormat, or why from cannot be read.
+// Check reads an archive to its end and holds every byte against its checksums. What the states say is not looked at: that is Verify's. It returns
+// ErrDamaged, ErrFormat, or why from cannot be read.
 func Check(from io.Reader) (Manifest, []File, error) {
 	r, err := newReader(bufio.NewReaderSize(from, 1<<16))
 	if err != nil {

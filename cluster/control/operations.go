@@ -121,7 +121,10 @@ func (c *Control) Abort(ctx context.Context, id meta.ChangeID, reason string) (m
 	defer cancel()
 	out, err = c.Do(ctx, abort)
 	if err == nil && out.Code == meta.OK {
-		c.awaitTable(ctx, func(t *meta.Cluster) bool { change := t.Change(id); return change == nil || change.State != meta.Running })
+		c.awaitTable(ctx, func(t *meta.Cluster) bool {
+			change := t.Change(id)
+			return change == nil || change.State != meta.Running
+		})
 	}
 	return out, err
 }

@@ -11,8 +11,8 @@ import (
 const resolvers = 8
 
 // Resolve finds out, through c, what became of the calls without an answer: orders are read and keys fenced, which is noted like every call. Then it
-// reads the counters of every SKU. When it is done, the search knows when each such call had its effect, or that it had none. It returns how many there
-// were.
+// reads the counters of every SKU. When it is done, the search knows when each such call had its effect, or that it had none. It returns how many
+// there were.
 func (r *Recorder) Resolve(ctx context.Context, t testing.TB, c *Client, specs ...Spec) int {
 	t.Helper()
 	r.mu.Lock()

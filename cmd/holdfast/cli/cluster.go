@@ -59,7 +59,9 @@ func (a *app) clusterAddCommand(r *remote) *cobra.Command {
 				return usagef("--peer is missing")
 			}
 			n.ID = args[0]
-			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) { return c.AddNode(ctx, n, p.dryRun) })
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) {
+				return c.AddNode(ctx, n, p.dryRun)
+			})
 		},
 	}
 	p.flags(cmd)
@@ -92,7 +94,9 @@ func (a *app) clusterBalanceCommand(r *remote) *cobra.Command {
 		Example: `  holdfast cluster balance --dry-run
   holdfast cluster balance`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) { return c.Balance(ctx, p.dryRun) })
+			return a.carryOut(cmd.Context(), r, p, func(ctx context.Context, c *client.Client) (topology.Plan, error) {
+				return c.Balance(ctx, p.dryRun)
+			})
 		},
 	}
 	p.flags(cmd)

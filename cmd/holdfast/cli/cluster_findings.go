@@ -149,7 +149,8 @@ func checkHashes(shards []topology.Shard) finding {
 				continue
 			}
 			if compared++; other.StateHash != r.StateHash {
-				wrong = append(wrong, fmt.Sprintf("shard %d at index %d: %s on %s, %s on %s", s.ID, r.HashIndex, other.StateHash, other.Node, r.StateHash, r.Node))
+				wrong = append(wrong, fmt.Sprintf("shard %d at index %d: %s on %s, %s on %s",
+					s.ID, r.HashIndex, other.StateHash, other.Node, r.StateHash, r.Node))
 			}
 		}
 	}

@@ -73,12 +73,14 @@ type archivedShard struct {
 
 func archivedOf(path string, c *backup.Contents) archived {
 	v := archived{
-		File: path, ClusterID: c.ClusterID, Ancestors: c.Ancestors, Epoch: c.Epoch, Node: c.Node, Version: c.Version, TakenAt: c.TakenAt, StateBytes: c.Bytes,
+		File: path, ClusterID: c.ClusterID, Ancestors: c.Ancestors, Epoch: c.Epoch, Node: c.Node, Version: c.Version,
+		TakenAt: c.TakenAt, StateBytes: c.Bytes,
 	}
 	for i := range c.Shards {
 		s := &c.Shards[i]
 		v.Shards = append(v.Shards, archivedShard{
-			ID: s.ID, Index: s.Index, Term: s.Term, SKUs: s.SKUs, Orders: s.Orders, Available: s.Available, Held: s.Held, Sold: s.Sold, Broken: s.Broken,
+			ID: s.ID, Index: s.Index, Term: s.Term, SKUs: s.SKUs, Orders: s.Orders,
+			Available: s.Available, Held: s.Held, Sold: s.Sold, Broken: s.Broken,
 		})
 	}
 	return v
@@ -139,7 +141,8 @@ func (a *app) restore(ctx context.Context, path, dataDir, nodeID string) error {
 	if err := a.print(v, v.From.table()); err != nil {
 		return err
 	}
-	a.note("Restored into %s: cluster %s, epoch %d. Start it: holdfast serve --data-dir %s --node-id %s", v.DataDir, v.ClusterID, v.Epoch, v.DataDir, nodeID)
+	a.note("Restored into %s: cluster %s, epoch %d. Start it: holdfast serve --data-dir %s --node-id %s",
+		v.DataDir, v.ClusterID, v.Epoch, v.DataDir, nodeID)
 	return nil
 }
 

@@ -88,7 +88,9 @@ func (a *app) clusterNodesCommand(r *remote) *cobra.Command {
 					if n.ClockOffsetMS != nil {
 						clock = fmt.Sprintf("%+dms", *n.ClockOffsetMS)
 					}
-					t.rows = append(t.rows, []string{n.ID, n.State, strconv.Itoa(n.ShardsLed), n.Peer, orDash(n.HTTP), orDash(n.Admin), orDash(n.Version), clock})
+					t.rows = append(t.rows, []string{
+						n.ID, n.State, strconv.Itoa(n.ShardsLed), n.Peer, orDash(n.HTTP), orDash(n.Admin), orDash(n.Version), clock,
+					})
 				}
 				return a.print(nodesAnswer{Nodes: o.WithLists().Nodes}, t)
 			})
