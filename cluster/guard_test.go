@@ -120,6 +120,9 @@ func TestMisleadingCallsOfRaftAreNotUsed(t *testing.T) {
 			if f, ok := n.(*ast.FuncDecl); ok && name == "prompt.go" && f.Name.Name == "ask" {
 				return false // What it returns goes to prompt.
 			}
+			if f, ok := n.(*ast.FuncDecl); ok && name == "barrier.go" && f.Name.Name == "Barrier" {
+				return false // It wants what that means: given to the machine.
+			}
 			if s, ok := n.(*ast.SelectorExpr); ok {
 				calls++
 				switch s.Sel.Name {

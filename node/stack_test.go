@@ -148,7 +148,7 @@ func (n *stackNode) machine(group *cluster.Shard) (cluster.Machine, error) {
 		return nil, err
 	}
 	n.replica.Store(r)
-	return machine{r}, nil
+	return machine{Replica: r}, nil
 }
 
 // close ends a node.
