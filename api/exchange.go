@@ -195,6 +195,9 @@ func (x *exchange) write(status int) {
 	}
 	h := x.w.Header()
 	h["Content-Length"] = []string{strconv.Itoa(len(x.out))}
+	if x.s.draining.Load() {
+		h["Connection"] = valueClose // A caller must not write the next request to a connection that is about to end.
+	}
 	x.status = status
 	x.w.WriteHeader(status)
 	n, err := x.w.Write(x.out)

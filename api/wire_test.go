@@ -365,7 +365,10 @@ func TestDrain(t *testing.T) {
 		w.want(w.admin("PUT /v1/skus/cup", `{"stock":1}`), 503, "draining")
 		w.want(w.public("GET /readyz", ""), 503, "draining")
 		w.want(w.public("GET /livez", ""), 200, "")
-		w.want(w.public("GET /v1/skus/shoe/availability", ""), 200, "")
+		// What is still answered ends its connection too: it would be closed under the next request.
+		if a = w.public("GET /v1/skus/shoe/availability", ""); a.status != 200 || a.header.Get("Connection") != "close" {
+			t.Errorf("%d %v", a.status, a.header)
+		}
 		stopped := make(chan error, 1)
 		go func() { stopped <- w.server.Shutdown(context.Background()) }()
 		synctest.Wait()
