@@ -9,7 +9,7 @@ import (
 type Config struct {
 	// Program is the binary whose serve command is a node. Needed.
 	Program string
-	// Nodes is how many processes the cluster has: 1, 3, 5 or 7. Default 3.
+	// Nodes is how many processes the cluster has: 1, or 3, of which each has a copy of every shard. Default 3.
 	Nodes int
 	// Units is the stock. Default 1,000.
 	Units int64
