@@ -96,7 +96,10 @@ func (s *severed) endure(c cut) {
 	done := time.Now()
 	awaitSales(s.fleet, slices.DeleteFunc(slices.Clone(c.about), s.isFew), done, 3)
 	gap := longestGap(s.fleet, slices.DeleteFunc(slices.Clone(c.led), s.isFew), begun)
+	// These ask nobody else, so that there is something to judge.
+	insisting := s.fleet.Load(fleettest.LoadConfig{SKUs: c.about, Nodes: c.off, Callers: 2 * len(c.about), Timeout: cutPatience / 2})
 	<-time.After(*cutTime)
+	insisting.Stop()
 	healing := time.Now()
 	codes := make(map[string]int)
 	for _, n := range c.off {
@@ -139,6 +142,7 @@ func (s *severed) end(stop func()) {
 // A leader that the other nodes cannot hear, that cannot hear them, or both, sells nothing and refuses nothing while another leads; when the cut is
 // healed every node has the same, and one order of all calls explains what callers were told.
 func TestLeaderIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := startSevered(t, 3)
 	stop := s.sell()
 	ways := map[string]func(leader int){
@@ -156,6 +160,7 @@ func TestLeaderIsCutOff(t *testing.T) {
 // Of five nodes two are cut off together: one that leads a shard, and one without a replica of it. That shard's SKUs are sold by the other three only;
 // shards of which the two have two replicas may go on with them, but never on both sides.
 func TestLeaderIsCutOffWithAMinority(t *testing.T) {
+	t.Parallel()
 	s := startSevered(t, 5)
 	stop := s.sell()
 	for range *cutRounds {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"holdfast/cmd/holdfast/fleettest"
 	"holdfast/node/historytest"
 )
+
+var historyKills = flag.Int("historykills", 2, "how often TestHistoriesOfKilledLeaders kills or stops a leader")
 
 const (
 	// readEvery is how often a witness reads, and readPatience how long it waits.
@@ -122,4 +125,46 @@ func (w *witness) between(node string, from, to time.Time) (calls []fleettest.Op
 		}
 	}
 	return calls
+}
+
+// Leaders are killed, and stopped and woken, while callers order, pay, cancel and read through all nodes: one order of all calls explains every answer.
+func TestHistoriesOfKilledLeaders(t *testing.T) {
+	t.Parallel()
+	seen := newWitness(t)
+	f := fleettest.Start(t, fleettest.Options{Observe: seen.observe})
+	f.AwaitSettled(settleWithin)
+	skus := f.CreateSKUs(3, plentyOf)
+	var specs []historytest.Spec
+	for _, sku := range skus {
+		specs = append(specs, historytest.Spec{SKU: sku, Stock: plentyOf})
+	}
+	f.CreateSKU(client.SKUSpec{SKU: "few", Stock: 6, HoldTTLMS: time.Hour.Milliseconds()})
+	specs = append(specs, historytest.Spec{SKU: "few", Stock: 6})
+	load := f.Load(fleettest.LoadConfig{SKUs: skus, Callers: 9, Pace: 20 * time.Millisecond, Timeout: readPatience})
+	scarce := f.Load(fleettest.LoadConfig{SKUs: []string{"few"}, Callers: 6, Pace: 20 * time.Millisecond, Timeout: readPatience, ConfirmOf: -1, CancelOf: 98})
+	seen.read(f, append([]string{"few"}, skus...))
+	for round := range *historyKills {
+		awaitSales(f, skus, time.Now(), 5)
+		leader, _ := f.Busiest(skus)
+		if leader == nil {
+			t.Fatal("nobody leads")
+		}
+		if round%2 == 0 {
+			leader.Kill()
+		} else {
+			leader.Pause()
+		}
+		awaitSales(f, skus, time.Now(), 5)
+		if round%2 == 0 {
+			leader.Restart()
+		} else {
+			leader.Resume()
+		}
+		f.AwaitSettled(settleWithin)
+	}
+	load.Stop()
+	scarce.Stop()
+	f.Audit()
+	seen.judge(f.Node(0).Patient, specs)
+	t.Logf("%s", f.Ledger().Summary())
 }

@@ -6,13 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"holdfast/internal/programtest"
 )
 
 // network is a set of network namespaces, one a node. Each has two links: one to a bridge that the test is on, too, so that callers always reach the
-// node, and one to a bridge for peers, which the test cuts. All of it is named after the test's process and goes with the test.
+// node, and one to a bridge for peers, which the test cuts. All of it is named after the test's process, and a letter, and goes with the test.
 type network struct {
 	t     *testing.T
 	ip    string // the program
@@ -29,13 +30,22 @@ const (
 	nowhere = "02:00:00:00:fe:fe"
 )
 
+// networks numbers the networks of this process; held while one is made, because each looks for addresses that are free.
+var networks struct {
+	sync.Mutex
+	made int
+}
+
 func newNetwork(t *testing.T, nodes int) *network {
 	t.Helper()
+	networks.Lock()
+	defer networks.Unlock()
+	networks.made++
 	ip := programtest.Find(t, "ip", "iproute2")
 	if os.Geteuid() != 0 {
 		t.Skip("skipped: network namespaces need root")
 	}
-	w := &network{t: t, ip: ip, name: fmt.Sprintf("hf%dx", os.Getpid()), nodes: nodes}
+	w := &network{t: t, ip: ip, name: fmt.Sprintf("hf%d%c", os.Getpid(), 'f'+networks.made%16), nodes: nodes}
 	if out, err := exec.CommandContext(t.Context(), ip, "netns", "add", w.name+"try").CombinedOutput(); err != nil {
 		programtest.Missing(t, fmt.Sprintf("this machine gives no network namespaces: %v: %s", err, out))
 	}
