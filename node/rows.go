@@ -76,10 +76,7 @@ func (u *upkeep) seed(shard uint32, members meta.Group, nodes []control.NodeStat
 		if !errors.Is(err, storage.ErrNoShard) {
 			u.n.cfg.Logger.Warn("rows from a peer did not come to their end yet", "shard", shard, "error", err)
 		}
-		select {
-		case <-time.After(seedPause):
-		case <-u.ctx.Done():
-		}
+		u.rest(seedPause)
 	})
 }
 

@@ -32,6 +32,8 @@ const (
 	upkeepEvery = 250 * time.Millisecond
 	// sinkPatience is how long flush marks wait for one sink that is behind; then it has to be filled from a peer.
 	sinkPatience = 10 * time.Minute
+	// raisePause is how long a raise of the level that failed rests.
+	raisePause = 10 * time.Second
 )
 
 func startUpkeep(n *Node) *upkeep {
@@ -187,7 +189,18 @@ func (u *upkeep) level() {
 	u.wg.Go(func() {
 		if out, err := u.n.control.Do(u.ctx, &meta.RaiseLevel{Level: known}); err != nil || out.Code != meta.OK {
 			u.n.cfg.Logger.Warn("the level of the cluster was not raised", "to", known, "error", err, "answer", out.Text())
+			u.rest(raisePause)
 		}
 		u.raised <- struct{}{}
 	})
+}
+
+// rest waits after something failed, or until the upkeep ends.
+func (u *upkeep) rest(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-u.ctx.Done():
+	}
 }
