@@ -28,7 +28,7 @@ var walked = []struct {
 	loose bool
 }{
 	{page: "README.md"},
-	{page: "docs/operating-cluster.md", needs: [][2]string{{"tar", "tar"}}, loose: true},
+	{page: "docs/operating-cluster.md", needs: [][2]string{{"sed", "sed"}}, loose: true},
 	{page: "docs/start.md", needs: [][2]string{{"curl", "curl"}, {"sqlite3", "sqlite3"}, {"openssl", "openssl"}, {"psql", "postgresql-client"},
 		{"prometheus", "prometheus"}, {"promtool", "prometheus"}}, databases: true},
 }
