@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"holdfast/api/topology"
 	"holdfast/cmd/holdfast/fleettest"
 )
 
@@ -71,6 +73,59 @@ func isMember(t *testing.T, asked *fleettest.Node, id string) bool {
 		}
 	}
 	return false
+}
+
+// While a node joins three that sell, the one that drives the change, leader of the meta group, is killed, and the next one too if there is still
+// something to do: whoever leads then goes on.
+func TestDriverKilledWhileANodeJoins(t *testing.T) {
+	t.Parallel()
+	f := fleettest.Start(t, fleettest.Options{})
+	f.AwaitSettled(settleWithin)
+	skus := f.CreateSKUs(4, plentyOf)
+	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
+	awaitSales(f, skus, time.Now(), 50)
+	killed := 0
+	for range 3 { // a change that was over before anybody looked is one more node
+		n := f.Add()
+		joins := n.Begin()
+		for driver := driverOf(t, f, n.ID); driver != nil && killed < 2; driver = driverOf(t, f, n.ID) {
+			driver.Kill()
+			killed++
+			awaitSales(f, skus, time.Now(), 10)
+			driver.Restart()
+		}
+		if err := <-joins; err != nil {
+			t.Fatal(err)
+		}
+		if f.AwaitSettled(settleWithin); killed > 0 {
+			break
+		}
+	}
+	load.Stop()
+	f.Audit()
+	checkAnswers(t, f)
+	if killed == 0 {
+		t.Error("nobody was killed in the middle of a change")
+	}
+	t.Logf("%d drivers killed; %s", killed, f.Ledger().Summary())
+}
+
+// driverOf waits until the change that gives a node its replicas runs, and returns who leads the meta group then; nil when the change has ended.
+func driverOf(t *testing.T, f *fleettest.Fleet, id string) (driver *fleettest.Node) {
+	about := func(c topology.Change) bool { return c.Node == id }
+	f.Await(settleWithin, "the change begins", func() string {
+		o, err := f.Node(0).Client.Cluster(t.Context())
+		driver = nil
+		switch leader := f.Named(o.Meta.Leader); {
+		case err == nil && slices.ContainsFunc(o.Ended, about):
+			return ""
+		case err == nil && slices.ContainsFunc(o.Changes, about) && leader != nil && leader.Up():
+			driver = leader
+			return ""
+		}
+		return fmt.Sprintf("%+v, %v", o, err)
+	})
+	return driver
 }
 
 // A node whose disk was lost is not let in under its old id: it may have acknowledged what it does not have any more. It is told what to
