@@ -223,7 +223,8 @@ func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (string
 	}
 	for {
 		changed := c.Changed()
-		if now, _, at := c.Leader(shard); now != "" && at > term {
+		// Who has voted in a newer term, and not heard from its leader yet, still names the old one.
+		if now, _, at := c.Leader(shard); now != "" && now != leader && at > term && (to == "" || now == to) {
 			return now, nil
 		}
 		select {
