@@ -37,6 +37,9 @@ var (
 	ErrClocks = errors.New("control: the clock of this machine does not agree with a majority")
 	// ErrMessage is returned, with stock.ErrNotExecuted, for a request of another node that cannot be read.
 	ErrMessage = errors.New("control: malformed message")
+	// ErrNowhere is returned, with stock.ErrNotExecuted, to a node that asks its way in while a member advertises every address of its machine: the
+	// others would look for it on theirs.
+	ErrNowhere = errors.New("control: a member is bound to every address of its machine and says no other: start it again with --advertise-peer")
 	// ErrNobodyToJoin is returned by Join when no address answered in time.
 	ErrNobodyToJoin = errors.New("control: nobody to join")
 	// ErrJoinRefused is returned by Join, within a *Refusal, when the cluster does not take the node.

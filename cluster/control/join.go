@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"holdfast/cluster/meta"
@@ -134,6 +135,9 @@ func (c *Control) ServeJoin(ctx context.Context, node string, body []byte) ([]by
 	if !ok || add.Node != node {
 		return nil, fmt.Errorf("%w: %w: node %q asks for another", stock.ErrNotExecuted, ErrMessage, node)
 	}
+	if who := nowhere(c.Cluster()); who != "" {
+		return nil, fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrNowhere, who)
+	}
 	add.Keyed = meta.Keyed{} // The key is this node's to make; the incarnation says whether it is the same node.
 	out, err := c.Do(ctx, add)
 	if err != nil {
@@ -147,6 +151,17 @@ func (c *Control) ServeJoin(ctx context.Context, node string, body []byte) ([]by
 		}
 	}
 	return meta.EncodeMessage(&a)
+}
+
+// nowhere names a node whose peer address is every address of its machine, "" when there is none.
+func nowhere(table *meta.Cluster) string {
+	for i := range table.Nodes {
+		host, _, err := net.SplitHostPort(table.Nodes[i].Peer)
+		if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+			return table.Nodes[i].ID + " at " + table.Nodes[i].Peer
+		}
+	}
+	return ""
 }
 
 // tableWith waits until this node's table knows a node that was added.
