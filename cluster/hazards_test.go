@@ -149,6 +149,8 @@ func TestATransferUnderProposals(t *testing.T) {
 		<-stopped
 		pass(time.Second)
 		t.Logf("the longest of 12 handovers: %v", longest)
+		mu.Lock()
+		defer mu.Unlock()
 		checkTransferred(t, f, outcomes)
 	})
 }
