@@ -125,7 +125,7 @@ func (n *Node) listen() error {
 	n.addrs = Addrs{
 		HTTP: n.listeners.http.Addr().String(), Admin: n.listeners.admin.Addr().String(), Peer: n.listeners.peer.Addr().String(),
 	}
-	return nil
+	return errors.Join(hush(n.listeners.http), hush(n.listeners.admin))
 }
 
 func (n *Node) openLog() (err error) {
@@ -241,6 +241,9 @@ func (n *Node) openAPI() (err error) {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	public, admin := n.listeners.http, n.listeners.admin
+	if err := errors.Join(speak(public), speak(admin)); err != nil {
+		return err
+	}
 	n.listeners.http, n.listeners.admin = nil, nil // the server closes them
 	go func() { n.served <- n.server.Serve(public, admin) }()
 	return nil
