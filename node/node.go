@@ -125,7 +125,15 @@ func (n *Node) listen() error {
 	n.addrs = Addrs{
 		HTTP: n.listeners.http.Addr().String(), Admin: n.listeners.admin.Addr().String(), Peer: n.listeners.peer.Addr().String(),
 	}
-	return errors.Join(hush(n.listeners.http), hush(n.listeners.admin))
+	return errors.Join(n.hushed(n.cfg.HTTP, n.listeners.http), n.hushed(n.cfg.Admin, n.listeners.admin))
+}
+
+// hushed has a listener refuse connections until the node answers. A port that the kernel chose is not kept by it meanwhile, and nobody knows it yet.
+func (n *Node) hushed(addr string, l net.Listener) error {
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "0" {
+		return nil
+	}
+	return hush(l)
 }
 
 func (n *Node) openLog() (err error) {
