@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// watchSteps is in how many steps a limit passes. A step that comes late counts no more than one in time does: a process
+// that stood still (a stopped process, a machine that was suspended) missed at most one, and does not take its own pause
+// for the disk's.
+const watchSteps = 8
+
 // watchdog watches the one operation on the disk that its goroutine may have under way. Raft keeps a leader whose disk
 // hangs for ever (its heartbeats go on), so a stall must end the process.
 type watchdog struct {
@@ -12,41 +17,69 @@ type watchdog struct {
 	timers [2]*time.Timer
 	armed  sync.WaitGroup // one for each timer that is set or whose callback runs
 
-	mu sync.Mutex // guards op
-	op string
+	mu    sync.Mutex // guards all below
+	op    string
+	left  [2]int // steps that have yet to pass; 0: the timer is not set
+	stale [2]int // callbacks on their way for an operation that has ended
 }
 
 func newWatchdog(warn, exit time.Duration, onWarn, onExit func(op string, limit time.Duration)) *watchdog {
 	w := &watchdog{limits: [2]time.Duration{warn, exit}}
 	for i, f := range []func(string, time.Duration){onWarn, onExit} {
 		w.timers[i] = time.AfterFunc(time.Hour, func() {
-			defer w.armed.Done()
-			w.mu.Lock()
-			op := w.op
-			w.mu.Unlock()
-			f(op, w.limits[i])
+			if op, over := w.pass(i); over {
+				defer w.armed.Done()
+				f(op, w.limits[i])
+			}
 		})
 		w.timers[i].Stop()
 	}
 	return w
 }
 
+// pass lets one step of a limit pass and reports whether that was the last, and of which operation.
+func (w *watchdog) pass(i int) (op string, over bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stale[i] > 0 {
+		w.stale[i]--
+		w.armed.Done()
+		return "", false
+	}
+	w.left[i]--
+	if w.left[i] > 0 {
+		w.timers[i].Reset(w.step(i))
+		return "", false
+	}
+	return w.op, true
+}
+
+func (w *watchdog) step(i int) time.Duration { return (w.limits[i] + watchSteps - 1) / watchSteps }
+
 // begin says that operation op begins, end that it has ended.
 func (w *watchdog) begin(op string) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.op = op
-	w.mu.Unlock()
 	for i, t := range w.timers {
 		w.armed.Add(1)
-		t.Reset(w.limits[i])
+		w.left[i] = watchSteps
+		t.Reset(w.step(i))
 	}
 }
 
 func (w *watchdog) end() {
-	for _, t := range w.timers {
-		if t.Stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, t := range w.timers {
+		switch {
+		case w.left[i] == 0: // it has been told of
+		case t.Stop():
 			w.armed.Done()
+		default:
+			w.stale[i]++
 		}
+		w.left[i] = 0
 	}
 }
 

@@ -91,3 +91,37 @@ func lead(t *testing.T, f *fleettest.Fleet, n *fleettest.Node) {
 		return wrong
 	})
 }
+
+// A node that stood still in the middle of an fsync, for longer than one may take, does not take that for a stalled disk when it wakes.
+func TestStandingStillIsNoStall(t *testing.T) {
+	t.Parallel()
+	disk := fusetest.Mount(t)
+	f := fleettest.Start(t, fleettest.Options{Nodes: 1, Shards: 1, Args: []string{"--disk-stall-exit", "2s"},
+		DirOf: func(int) string { return filepath.Join(disk.Dir(), "data") }})
+	skus, node := f.CreateSKUs(1, plentyOf), f.Node(0)
+	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
+	awaitSales(f, skus, time.Now(), 20)
+	syncing, sound := make(chan struct{}), make(chan struct{})
+	begun := sync.OnceFunc(func() { close(syncing) })
+	mend := sync.OnceFunc(func() { close(sound) })
+	t.Cleanup(mend)
+	disk.SetHook(func(op fusetest.Op) fusetest.Answer {
+		if op.Kind != fusetest.Sync || !strings.HasSuffix(op.Name, ".wal") {
+			return fusetest.Answer{}
+		}
+		begun()
+		return fusetest.Answer{Until: sound}
+	})
+	<-syncing
+	node.Pause()
+	<-time.After(2500 * time.Millisecond)
+	disk.SetHook(nil)
+	mend()
+	node.Resume()
+	awaitSales(f, skus, time.Now(), 20)
+	load.Stop()
+	f.Audit()
+	if strings.Contains(node.Log(), "disk stalled") {
+		t.Error("it took its own pause for the disk's")
+	}
+}

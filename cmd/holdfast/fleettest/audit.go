@@ -170,7 +170,7 @@ func (f *Fleet) wrongHashes() string {
 			switch {
 			case r.Down != "":
 				return fmt.Sprintf("shard %d on %s: %s", s.ID, r.Node, r.Down)
-			case r.HashIndex != first.HashIndex || busy[s.ID] && r.HashIndex == 0:
+			case r.HashIndex != first.HashIndex || busy[s.ID] && len(s.Replicas) > 1 && r.HashIndex == 0:
 				return fmt.Sprintf("shard %d: hashes of different positions: %+v", s.ID, s.Replicas)
 			case r.StateHash != first.StateHash:
 				return fmt.Sprintf("shard %d: the replicas differ: %+v", s.ID, s.Replicas)
