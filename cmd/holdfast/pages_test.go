@@ -253,7 +253,7 @@ var again = regexp.MustCompile(`(?m)^bin/holdfast (cluster (transfer|set)|cluste
 // chance are the lines of a cluster's outputs that may be missing: what was told of a change before it ended, leaderships that moved, and leaders
 // that were lost.
 var chance = regexp.MustCompile(`(?m)^(\[\d+/\d+\] .*|.*: hand leadership to .*|Change \w+ has begun.*|There is nothing to do\.|CHANGE .*|c\d+ +balance .*` +
-	`|leaderships are even .*|no change is stuck .*|(last )?change  .*| +(open|done|failed): .*` +
+	`|leaderships are even .*|shards have a leader .*|no change is stuck .*|(last )?change  .*| +(open|done|failed): .*` +
 	`|holdfast: (the cluster is not as|invalid_state|no_leader|deadline_exceeded|outcome_unknown|overloaded) .*)$`)
 
 // kinds is an output of a cluster: its kinds of lines, in no order, without numbers, names of nodes and who leads.
