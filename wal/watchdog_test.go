@@ -17,12 +17,12 @@ func TestWatchdogLimits(t *testing.T) {
 		w := newWatchdog(time.Second, 3*time.Second, note("warn"), note("exit"))
 		for range 5 { // none of these takes long enough, all of them together do
 			w.begin("write")
-			time.Sleep(900 * time.Millisecond)
+			<-time.After(900 * time.Millisecond)
 			w.end()
 		}
 		begin = time.Now()
 		w.begin("fsync")
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		w.end()
 		w.wait()
 		if len(said) != 2 || said[0] != "warn fsync 1s" || said[1] != "exit fsync 3s" {
