@@ -50,7 +50,6 @@ type stackNode struct {
 	off     time.Duration // of its clock
 	fs      *waltest.FS
 	creates bool
-	faults  atomic.Int64
 
 	up        atomic.Bool
 	log       *wal.Log

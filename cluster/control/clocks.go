@@ -15,11 +15,8 @@ func (c *Control) ClocksAgree(shard uint32, skew time.Duration) error {
 	if len(voters) == 0 {
 		return fmt.Errorf("%w: nobody knows the voters of shard %d", ErrClocks, shard)
 	}
-	var agree int
-	var apart string
 	for range 3 {
-		var missing []string
-		agree, apart, missing = c.compare(voters, skew)
+		agree, _, missing := c.compare(voters, skew)
 		if 2*agree > len(voters) {
 			return nil
 		}
@@ -28,7 +25,8 @@ func (c *Control) ClocksAgree(shard uint32, skew time.Duration) error {
 			break
 		}
 	}
-	if agree, apart, _ = c.compare(voters, skew); 2*agree > len(voters) {
+	agree, apart, _ := c.compare(voters, skew)
+	if 2*agree > len(voters) {
 		return nil
 	}
 	return fmt.Errorf("%w: shard %d: %d of %d voters agree within %v%s", ErrClocks, shard, agree, len(voters), skew, apart)

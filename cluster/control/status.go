@@ -77,11 +77,6 @@ type ReplicaStatus struct {
 // committed reports whether the configuration is one that stays.
 func (r *ReplicaStatus) committed() bool { return r.Config > 0 && r.Config <= r.Commit }
 
-// names reports whether the configuration has that member.
-func (r *ReplicaStatus) names(node string, number uint64) bool {
-	return slices.ContainsFunc(r.Members, func(m meta.GroupMember) bool { return m.Node == node && m.Number == number })
-}
-
 // report is a status as it travels. Another form is another version.
 type report struct {
 	Version      uint64
