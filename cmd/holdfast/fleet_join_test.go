@@ -21,6 +21,7 @@ var fleetJoins = flag.Int("fleetjoins", 3, "how often TestKilledWhileItJoins kil
 // A node is killed at several moments of its way into a cluster that sells, and started again with the same command line: it is a member
 // once, and whole.
 func TestKilledWhileItJoins(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{Nodes: 2})
 	skus := f.CreateSKUs(4, plentyOf)

@@ -110,6 +110,7 @@ func TestRollingRestartOfProcesses(t *testing.T) {
 
 // Five nodes share sixteen shards evenly, and after balancing leadership too. What they cost while nothing happens is printed.
 func TestFiveNodesSixteenShards(t *testing.T) {
+	onceOnly(t)
 	f := fleettest.Start(t, fleettest.Options{Nodes: 5, Shards: 16})
 	f.AwaitSettled(settleWithin)
 	even(t, f, false)

@@ -160,6 +160,7 @@ func TestLeaderIsCutOff(t *testing.T) {
 // Of five nodes two are cut off together: one that leads a shard, and one without a replica of it. That shard's SKUs are sold by the other three only;
 // shards of which the two have two replicas may go on with them, but never on both sides.
 func TestLeaderIsCutOffWithAMinority(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	s := startSevered(t, 5)
 	stop := s.sell()

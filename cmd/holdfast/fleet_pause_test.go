@@ -84,6 +84,7 @@ func askForOrders(t *testing.T, n *fleettest.Node, told map[string]fleettest.Ord
 // Leaders stand still again and again, for less than an election takes and for more, while something scarce is sold, given back and sold
 // again: in the end it is sold to the last unit, and no further.
 func TestLeadersStutter(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	const units = 150
 	f := fleettest.Start(t, fleettest.Options{})

@@ -13,6 +13,7 @@ var fleetCuts = flag.Int("fleetcuts", 1, "how often TestAllKilledAtOnce cuts the
 
 // The power of all nodes is cut under load, and comes back: the same command lines, and nothing is lost.
 func TestAllKilledAtOnce(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{Args: []string{"--snapshot-bytes", "65536"}})
 	f.AwaitSettled(settleWithin)

@@ -14,6 +14,7 @@ import (
 // The disk of a node that leads stops answering for good: the node ends itself with exit code 4, others lead, and on a disk that works
 // again it comes back.
 func TestLeadersDiskStalls(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	disk := fusetest.Mount(t)
 	data := t.TempDir()
@@ -94,6 +95,7 @@ func lead(t *testing.T, f *fleettest.Fleet, n *fleettest.Node) {
 
 // A node that stood still in the middle of an fsync, for longer than one may take, does not take that for a stalled disk when it wakes.
 func TestStandingStillIsNoStall(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	disk := fusetest.Mount(t)
 	f := fleettest.Start(t, fleettest.Options{Nodes: 1, Shards: 1, Args: []string{"--disk-stall-exit", "2s"},

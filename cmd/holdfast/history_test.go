@@ -129,6 +129,7 @@ func (w *witness) between(node string, from, to time.Time) (calls []fleettest.Op
 
 // Leaders are killed, and stopped and woken, while callers order, pay, cancel and read through all nodes: one order of all calls explains every answer.
 func TestHistoriesOfKilledLeaders(t *testing.T) {
+	onceOnly(t)
 	t.Parallel()
 	seen := newWitness(t)
 	f := fleettest.Start(t, fleettest.Options{Observe: seen.observe})

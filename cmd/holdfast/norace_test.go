@@ -2,5 +2,7 @@
 
 package main
 
+const raceDetector = false
+
 // detectorBytes: without the race detector all memory is the node's own.
 const detectorBytes = 0

@@ -38,6 +38,7 @@ var bash = [2]string{"bash", "bash"}
 // What the pages show is what their commands print: each block of commands runs as it stands, and its output must have the shape of what the page
 // shows. Ids, times and sizes differ from run to run and are not compared. With -args -refresh the pages are written anew.
 func TestPages(t *testing.T) {
+	onceOnly(t)
 	for _, w := range walked {
 		t.Run(w.page, func(t *testing.T) {
 			for _, program := range append(w.needs, bash) {
