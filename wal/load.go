@@ -149,6 +149,10 @@ func (d *loaded) take(at int, m image) error {
 	if at > 0 && !d.scans[at-1].sealed {
 		return d.takeUnused(at, m)
 	}
+	if at > 0 && d.scans[at-1].dirty > 0 && m.firstTouched() >= 0 {
+		before := d.segments[at-1] // its seal was durable, and the zeros behind it, before this segment was begun
+		return &CorruptionError{Segment: before.name, Offset: before.end, Reason: writtenBehind}
+	}
 	due := d.nextBatch
 	if at == 0 && seg.seq > 1 {
 		due = 0 // the segments before it are gone, and the count with them

@@ -72,6 +72,14 @@ func (m image) used() int {
 	return m.start
 }
 
+// unpadded reports whether what stands from end to used can be left of an earlier use of the file though the batch from
+// start to end is whole: the write that brought the batch was the first one to its last page, and was torn in the zeros
+// behind it.
+func (m image) unpadded(start, end, used int) bool {
+	last := (end - 1) / pageBytes
+	return m.sums != nil && start <= last*pageBytes && used <= (last+1)*pageBytes && le.Uint32(m.sums[last*4:]) != zeroPage
+}
+
 // firstTouched returns the offset of the first page at or behind m.start that somebody has written to, or -1.
 func (m image) firstTouched() int {
 	for at := m.start; at < len(m.buf); at += pageBytes {

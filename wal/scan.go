@@ -14,6 +14,8 @@ type segmentScan struct {
 	torn            []Loss
 }
 
+const writtenBehind = "the segment is written to behind its end"
+
 // visitor is told of each frame of each whole batch, in order, end frames included.
 type visitor func(role uint8, f frame) error
 
@@ -25,9 +27,12 @@ func scanSegment(name string, m image, due uint64, visit visitor) (segmentScan, 
 		return s, &CorruptionError{Segment: name, Offset: int64(offset), Reason: fmt.Sprintf(format, args...)}
 	}
 	for used := m.used(); ; {
-		if s.sealed && s.end < used {
-			return corrupt(s.end, "the segment is written to behind its end")
+		if s.sealed && s.end < used && !m.unpadded(s.last, s.end, used) {
+			return corrupt(s.end, writtenBehind)
 		} else if s.sealed {
+			if s.end < used {
+				s.dirty = used
+			}
 			return s, nil
 		}
 		b, bad := readBatch(m.buf, s.end, m.seed, due)
