@@ -57,11 +57,11 @@ func TestEveryCrashPoint(t *testing.T) {
 	mu.Unlock()
 	closeLog(t, l)
 	s := l.Space()
-	t.Logf("%d crash points (%v), %d crashes checked, %d of them twice; %d had a torn tail, %d lost exactly one bit; "+
-		"%d segments made, %d recycled, %d removed; %d of %d bytes rewritten", points, kinds, x.forks, again, x.torn, x.unclear,
+	t.Logf("%d crash points (%v), %d crashes checked, %d of them twice; %d had a torn tail; "+
+		"%d segments made, %d recycled, %d removed; %d of %d bytes rewritten", points, kinds, x.forks, again, x.torn,
 		seen.events[wal.SegmentPrepared], seen.events[wal.SegmentRecycled], seen.events[wal.SegmentRemoved], s.Rewritten, s.Appended)
-	if x.torn == 0 || seen.events[wal.SegmentRecycled] < 10 || s.Rewritten < 10_000 || x.unclear*100 > x.forks {
-		t.Error("vacuous: no torn tail, or hardly anything recycled or rewritten; or too often a single bit")
+	if x.torn == 0 || seen.events[wal.SegmentRecycled] < 10 || s.Rewritten < 10_000 {
+		t.Error("vacuous: no torn tail, or hardly anything recycled or rewritten")
 	}
 }
 

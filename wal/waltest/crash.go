@@ -1,7 +1,9 @@
 package waltest
 
 import (
+	"bytes"
 	"maps"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -71,8 +73,33 @@ func fork(names map[string]*inode, content func(*inode) []byte) *FS {
 	return f
 }
 
-// crash returns what could be left of the file.
+// crash returns what could be left of the file. A crash that took exactly one bit of what was written is drawn again:
+// nobody can tell it from a flipped bit, which the log must refuse, and does.
 func (n *inode) crash(r *rand.Rand) []byte {
+	for {
+		left := n.draw(r)
+		if !slices.ContainsFunc(n.writes, func(w write) bool { return w.lacksOneBit(left, n.now) }) {
+			return left
+		}
+	}
+}
+
+// lacksOneBit reports whether exactly one bit of the write differs in what is left of the file from what it is now. The
+// zeros at its end do not count: they follow a batch and are no part of it.
+func (w write) lacksOneBit(left, now []byte) bool {
+	lost := 0
+	for i := range bytes.TrimRight(w.bytes, "\x00") {
+		at, was := int(w.offset)+i, byte(0)
+		if at < len(left) {
+			was = left[at]
+		}
+		lost += bits.OnesCount8(was ^ now[at])
+	}
+	return lost == 1
+}
+
+// draw returns what could be left of the file, whatever that is.
+func (n *inode) draw(r *rand.Rand) []byte {
 	left := slices.Clone(n.synced)
 	switch r.IntN(4) {
 	case 0:

@@ -78,6 +78,27 @@ func TestCrash(t *testing.T) {
 	must(t, f.Close())
 }
 
+// TestNoCrashTakesExactlyOneBit tears a write whose bytes have one bit each, in front of zeros over older bytes.
+func TestNoCrashTakesExactlyOneBit(t *testing.T) {
+	fs := waltest.NewFS()
+	f := create(t, fs, "/d/a", "\x00\x00\x00\x00old")
+	must(t, f.Sync())
+	must(t, fs.SyncDir("/d"))
+	_, err := f.WriteAt([]byte("\x01\x02\x04\x08\x00\x00\x00"), 0)
+	must(t, err)
+	found := crashes(fs, "/d/a")
+	for _, left := range []string{
+		"\x00\x00\x00\x00old", "\x01\x00\x00\x00old", "\x01\x02\x00\x00old", "\x01\x02\x04\x08old", "\x01\x02\x04\x08\x00\x00\x00",
+	} {
+		if found[left] == 0 {
+			t.Errorf("never %q", left)
+		}
+	}
+	if n := found["\x01\x02\x04\x00old"]; n > 0 {
+		t.Errorf("%d crashes took one bit", n)
+	}
+}
+
 func TestAllocatedRoomIsDurableAfterSync(t *testing.T) {
 	fs := waltest.NewFS()
 	f, err := fs.Open("/d/a", wal.Create)
