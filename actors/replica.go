@@ -311,9 +311,10 @@ func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.C
 // Hash returns the hash of the whole state and the last entry before the place it was taken at.
 func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 	var sum atomic.Uint64
+	var at uint64 // an actor may still write it when the visit is given up
 	err = r.visit(ctx, &mark{
 		book: func(b *stock.Book) {
-			index = b.Index()
+			at = b.Index()
 			sum.Add(b.Hash())
 		},
 		ledger: func(l *stock.Ledger, _ uint64) { sum.Add(l.Hash()) },
@@ -321,7 +322,7 @@ func (r *Replica) Hash(ctx context.Context) (hash, index uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return sum.Load(), index, nil
+	return sum.Load(), at, nil
 }
 
 // Flushed says that storage has everything up to an index.
@@ -361,8 +362,11 @@ func (r *Replica) Past() (Past, bool) {
 
 // FlushMark returns the index of the newest flush mark that was applied.
 func (r *Replica) FlushMark(ctx context.Context) (index uint64, err error) {
-	err = r.visit(ctx, &mark{book: func(b *stock.Book) { index = b.Flushed() }, ledger: func(*stock.Ledger, uint64) {}})
-	return index, err
+	var found uint64 // an actor may still write it when the visit is given up
+	if err := r.visit(ctx, &mark{book: func(b *stock.Book) { found = b.Flushed() }, ledger: func(*stock.Ledger, uint64) {}}); err != nil {
+		return 0, err
+	}
+	return found, nil
 }
 
 // Restore replaces the state by the one that a snapshot holds; it returns when the actors have it.
