@@ -102,6 +102,7 @@ func TestAClusterKeepsItsQuorum(t *testing.T) {
 	f.settle()
 	f.kill("n3")
 	f.unreachable("n1", "n3")
+	f.unreachable("n2", "n3")
 	_, err = f.client("n1").RemoveNode(t.Context(), "n2", false)
 	refused(t, "one of two that answer", err, http.StatusConflict, "invalid_state", "quorum_loss", "")
 	t.Log(err)
