@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"holdfast/api/client"
 	"holdfast/api/topology"
 )
 
@@ -92,7 +91,7 @@ func TestPlannedTransfersUnderLoadRefuseNobody(t *testing.T) {
 			for _, to := range []string{"n1", "n2", "n3"} {
 				before, _, _ := f.node("n2").control.Leader(shard)
 				began := time.Now()
-				led, err := f.transfer("n2", shard, to)
+				led, err := f.client("n2").Transfer(t.Context(), shard, to)
 				if err != nil || led.Leader != to {
 					t.Fatalf("shard %d from %s to %s: %+v %v", shard, before, to, led, err)
 				}
@@ -128,14 +127,4 @@ func TestRollingRestartFailsNoOrder(t *testing.T) {
 	f.settle()
 	c.more(100)
 	c.leave()
-}
-
-// transfer hands a shard's leadership over, and again for some seconds while nobody leads it: on a busy machine a leader may lose touch without a fault.
-func (f *fleet) transfer(through string, shard uint32, to string) (led topology.Leadership, err error) {
-	f.t.Helper()
-	await(f.t, "leadership is handed over", func() bool {
-		led, err = f.client(through).Transfer(f.t.Context(), shard, to)
-		return client.CodeOf(err) != "no_leader"
-	})
-	return led, err
 }

@@ -21,7 +21,6 @@ var (
 // A leader is stopped while people go on asking it, and woken after another has taken over: what it says then is true, and it changes
 // nothing.
 func TestLeaderStandsStill(t *testing.T) {
-	onceOnly(t)
 	t.Parallel()
 	f := fleettest.Start(t, fleettest.Options{})
 	f.AwaitSettled(settleWithin)

@@ -78,7 +78,7 @@ const (
 	// stopMark is what the shell prints after each block.
 	stopMark = "--- the block has ended ---"
 	// blockWithin bounds a block; the longest is a demo.
-	blockWithin = 5 * time.Minute
+	blockWithin = 2 * time.Minute
 )
 
 // startShell starts a shell in a directory. It ends with the test, and what it started ends with it.
