@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,10 +10,15 @@ import (
 // A limit passes in its time when everything runs; each operation has its own.
 func TestWatchdogLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards said: the two limits pass on timers of their own
 		var said []string
 		begin := time.Now()
 		note := func(what string) func(string, time.Duration) {
-			return func(op string, _ time.Duration) { said = append(said, what+" "+op+" "+time.Since(begin).String()) }
+			return func(op string, _ time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
+				said = append(said, what+" "+op+" "+time.Since(begin).String())
+			}
 		}
 		w := newWatchdog(time.Second, 3*time.Second, note("warn"), note("exit"))
 		for range 5 { // none of these takes long enough, all of them together do
@@ -25,6 +31,8 @@ func TestWatchdogLimits(t *testing.T) {
 		<-time.After(10 * time.Second)
 		w.end()
 		w.wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(said) != 2 || said[0] != "warn fsync 1s" || said[1] != "exit fsync 3s" {
 			t.Errorf("%q", said)
 		}

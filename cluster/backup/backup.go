@@ -53,13 +53,13 @@ func (b *Backups) Close() {
 }
 
 // Stream makes a backup while it is read. It returns when the meta group's state has been found, with ErrNoCluster, ErrNoLeader, ErrBusy, ErrClosed
-// or ctx's error when there is nothing to be read. An archive that cannot be finished ends with an error instead of io.EOF. The caller closes it; ctx
+// or the context's error when there is nothing to be read. An archive that cannot be finished ends with an error instead of io.EOF. The caller closes it; ctx
 // ends it, too.
-func (b *Backups) Stream(ctx context.Context) (io.ReadCloser, error) {
+func (b *Backups) Stream(given context.Context) (io.ReadCloser, error) {
 	if err := b.enter(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(given)
 	stop := context.AfterFunc(b.ctx, cancel)
 	m, first, err := b.begin(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (b *Backups) Stream(ctx context.Context) (io.ReadCloser, error) {
 		return nil, err
 	}
 	out, in := io.Pipe()
-	s := &stream{PipeReader: out, cancel: cancel, done: make(chan struct{})}
+	s := &stream{PipeReader: out, ctx: given, cancel: cancel, done: make(chan struct{})}
 	// The writer may wait in the pipe, where it looks at nothing else.
 	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
 	go func() {
@@ -97,8 +97,17 @@ func (b *Backups) run(ctx context.Context, in io.Writer, m *Manifest, first *fet
 // stream is a backup that is being read.
 type stream struct {
 	*io.PipeReader
+	ctx    context.Context // the caller's
 	cancel context.CancelFunc
 	done   chan struct{}
+}
+
+// Read reads on. Once the caller's context has ended there is no more, also where the writer has not heard of it yet.
+func (s *stream) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.PipeReader.Read(p)
 }
 
 // Close ends the backup and waits for it.
