@@ -18,7 +18,7 @@ func TestLeadersDiskStalls(t *testing.T) {
 	t.Parallel()
 	disk := fusetest.Mount(t)
 	data := t.TempDir()
-	f := fleettest.Start(t, fleettest.Options{DirOf: func(i int) string {
+	f := fleettest.Start(t, fleettest.Options{ReadOrders: ordersElsewhere, DirOf: func(i int) string {
 		if i == 0 {
 			return filepath.Join(disk.Dir(), "data")
 		}
@@ -99,7 +99,7 @@ func TestStandingStillIsNoStall(t *testing.T) {
 	t.Parallel()
 	disk := fusetest.Mount(t)
 	f := fleettest.Start(t, fleettest.Options{Nodes: 1, Shards: 1, Args: []string{"--disk-stall-exit", "2s"},
-		DirOf: func(int) string { return filepath.Join(disk.Dir(), "data") }})
+		ReadOrders: ordersElsewhere, DirOf: func(int) string { return filepath.Join(disk.Dir(), "data") }})
 	skus, node := f.CreateSKUs(1, plentyOf), f.Node(0)
 	load := f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
 	awaitSales(f, skus, time.Now(), 20)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("GORACE", raceExit); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"holdfast": main})
+	testscript.Main(m, map[string]func(){"holdfast": main, ordersProgram: printOrders})
 }
 
 // raceExit keeps a program built with the race detector from waiting a second before it exits.

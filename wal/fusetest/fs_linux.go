@@ -76,7 +76,8 @@ func (f *FS) ask(op Op) Answer {
 	return a
 }
 
-// Mount makes a file system for t, which unmounts it at its end. Files in it must be closed by then.
+// Mount makes a file system for t, which unmounts it at its end. Files in it must be closed by then. The process of the test must not map any of them
+// into memory, as SQLite does: a page fault holds its goroutine where the collector waits for it, and nobody answers the fault any more.
 func Mount(t testing.TB) *FS {
 	t.Helper()
 	demand(t)

@@ -106,7 +106,7 @@ func (l *Ledger) lateComers() {
 // wrongRows says how a node's database differs from the ledger, "" when it does not. It must hold the shards of which the node has a replica; what there
 // is of others is of earlier days.
 func (f *Fleet) wrongRows(n *Node) string {
-	rows, err := storage.ReadOrders(context.Background(), filepath.Join(n.dir, "orders.db"))
+	rows, err := f.opts.ReadOrders(context.Background(), filepath.Join(n.dir, "orders.db"))
 	if err != nil {
 		return err.Error()
 	}

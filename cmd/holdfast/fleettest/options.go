@@ -1,10 +1,13 @@
 package fleettest
 
 import (
+	"context"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"holdfast/storage"
 )
 
 // Options say what a fleet is made of. Zero values stand for the defaults named at the fields.
@@ -25,6 +28,9 @@ type Options struct {
 	Prefix func(i int) []string
 	// HTTP sends the requests to a node. Default: a client of its own.
 	HTTP func(i int) *http.Client
+	// ReadOrders reads the orders of a node's database. Default: storage.ReadOrders. A test that serves a node's file system itself must let
+	// another process read: SQLite maps a file into memory, and the fault of a page of it would stop the very process that has to answer it.
+	ReadOrders func(ctx context.Context, database string) ([]storage.OrderRow, error)
 	// Observe, when set, is told of every call of a load when it has ended. It is called by many goroutines.
 	Observe func(Op)
 }
@@ -42,6 +48,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Prefix == nil {
 		o.Prefix = none
+	}
+	if o.ReadOrders == nil {
+		o.ReadOrders = storage.ReadOrders
 	}
 	if o.HTTP == nil {
 		o.HTTP = func(int) *http.Client { return nil }
