@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -138,6 +139,8 @@ func (c *Cluster) adopt(shard uint32, number uint64) error {
 	if err != nil {
 		return err
 	}
+	// The process may have ended while it wrote the first mark.
+	snapshots = slices.DeleteFunc(snapshots, func(path string) bool { return path == filepath.Join(dir, markName+snapTempSuffix) })
 	held := last > 0 || len(snapshots) > 0
 	switch {
 	case held && number == firstReplica:

@@ -35,12 +35,10 @@ func (s *Shard) AddLearner(ctx context.Context, node string, number uint64, addr
 	})
 }
 
-// Promote gives a learner its vote. It must have caught up: until it has, it counts for the majority and contributes nothing. It returns when the
-// voters that answer know of the new one, if they do in Config.HeartbeatTimeout: a voter that does not know of it refuses it its vote, and if the
-// leader died then, the new one might be the only one that could be elected. See AddLearner.
+// Promote gives a learner its vote. It must have caught up: until it has, it counts for the majority and contributes nothing. See AddLearner.
 func (s *Shard) Promote(ctx context.Context, node string, number uint64, address string, prev uint64) error {
 	id := raftID(node, number)
-	err := s.change(ctx, prev, func(r *replica, c *configuration) (func(time.Duration) raft.IndexFuture, error) {
+	return s.change(ctx, prev, func(r *replica, c *configuration) (func(time.Duration) raft.IndexFuture, error) {
 		switch member := c.on(id); {
 		case member == nil:
 			return nil, fmt.Errorf("%w: %s", ErrNotMember, id)
@@ -51,48 +49,6 @@ func (s *Shard) Promote(ctx context.Context, node string, number uint64, address
 			return r.raft.AddVoter(id, memberAddress(id, address), prev, wait)
 		}, nil
 	})
-	if err == nil {
-		s.spread(ctx)
-	}
-	return err
-}
-
-// spread waits until the voters that answer have the newest configuration.
-func (s *Shard) spread(ctx context.Context) {
-	r := s.replica.Load()
-	if r == nil {
-		return
-	}
-	enough := time.NewTimer(r.cfg.HeartbeatTimeout)
-	defer enough.Stop()
-	for {
-		heard := s.Heard()
-		if r.isSpread(time.Now()) {
-			return
-		}
-		select {
-		case <-heard:
-		case <-enough.C:
-			return
-		case <-r.stop:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// isSpread reports whether all voters that answered lately have the newest configuration in their logs.
-func (r *replica) isSpread(now time.Time) bool {
-	c, term := r.members.newest(), r.raft.CurrentTerm()
-	for _, member := range c.members {
-		last := r.shard.contacts.last(member.ID)
-		answers := last.term == term && now.Sub(last.at) <= r.cfg.HeartbeatTimeout
-		if member.ID != r.self && member.Suffrage == raft.Voter && answers && last.matched < c.index {
-			return false
-		}
-	}
-	return true
 }
 
 // Demote takes a replica's vote; it goes on as a learner. See AddLearner.

@@ -211,10 +211,10 @@ func answer(t *testing.T, tr raft.Transport) <-chan raft.RPC {
 		for {
 			select {
 			case rpc := <-tr.Consumer():
-				var resp any = &raft.AppendEntriesResponse{Success: true}
+				var resp any = &raft.AppendEntriesResponse{RPCHeader: fromB, Success: true}
 				switch rpc.Command.(type) {
 				case *raft.RequestPreVoteRequest:
-					resp = &raft.RequestPreVoteResponse{Granted: true}
+					resp = &raft.RequestPreVoteResponse{RPCHeader: fromB, Granted: true}
 				case *raft.InstallSnapshotRequest:
 					n, _ := io.Copy(io.Discard, rpc.Reader)
 					resp = &raft.InstallSnapshotResponse{Success: n == rpc.Command.(*raft.InstallSnapshotRequest).Size}
@@ -229,6 +229,9 @@ func answer(t *testing.T, tr raft.Transport) <-chan raft.RPC {
 	return seen
 }
 
+// fromB stands in what b answers.
+var fromB = raft.RPCHeader{ProtocolVersion: 3, ID: []byte("b")}
+
 var heartbeat = &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: 3, ID: []byte("a"), Addr: []byte("a")}, Term: 2}
 
 // raft#695: heartbeats beside the main goroutine can take a node's term back after it voted in a higher one.
@@ -242,7 +245,7 @@ func TestHeartbeatsGoThroughTheConsumer(t *testing.T) {
 			}
 			fast := make(chan raft.RPC, 1)
 			tr.SetHeartbeatHandler(func(rpc raft.RPC) {
-				rpc.Respond(&raft.AppendEntriesResponse{}, nil)
+				rpc.Respond(&raft.AppendEntriesResponse{RPCHeader: fromB}, nil)
 				fast <- rpc
 			})
 			seen := answer(t, tr)

@@ -127,6 +127,7 @@ func (r *replica) start(logger *raftLogger) error {
 	r.members = newMemberLog(r.store)
 	r.fsm = &fsm{machine: r.machine, fail: r.shard.fail, kept: r.keepTrailing, restored: func() { r.installed(r.store.index()) }}
 	r.fsm.opening.Store(r.store.latest() != nil)
+	r.transport.voter = r.aVoter
 	r.transport.late = &lateSnapshots{
 		given: func() uint64 { return max(r.fsm.given.Load(), r.store.index()) }, log: r.log,
 		dropped: func(index uint64) { r.shard.metrics.lateSnapshots.Inc(); r.installed(index) },

@@ -145,6 +145,42 @@ func TestACrashInARemovalLeavesNoHalfReplica(t *testing.T) {
 	}
 }
 
+// The power goes at each step of the opening of a replica that was never here: it opens when the node is back, and is empty.
+func TestACrashInAnOpeningLeavesAReplicaThatOpens(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		for step := 1; ; step++ {
+			done := false
+			t.Run(fmt.Sprintf("kept=%v/step=%d", keep, step), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { done = crashInOpening(t, step, keep) })
+			})
+			if done || t.Failed() {
+				if step < 4 {
+					t.Errorf("vacuous: an opening has only %d steps", step)
+				}
+				break
+			}
+		}
+	}
+}
+
+func crashInOpening(t *testing.T, step int, keep bool) (done bool) {
+	g := newRig(t)
+	usual := func(c *Config) { c.FS, c.Bootstrap, c.Replicas = g.fs, true, map[uint32]uint64{0: 1} }
+	c := g.openQuietly(usual)
+	g.fs.mu.Lock()
+	g.fs.failAt = g.fs.steps + step
+	g.fs.mu.Unlock()
+	_, err := c.OpenReplica(1, 5)
+	g.close()
+	g.fs = g.fs.crash(keep)
+	c = g.openQuietly(usual, func(c *Config) { c.Replicas = map[uint32]uint64{0: 1, 1: 5} })
+	defer g.close()
+	if s := c.Shard(1); s == nil || s.Number() != 5 || s.Term() != 0 {
+		t.Errorf("%+v", s)
+	}
+	return err == nil
+}
+
 // stoppingLog counts the changes of a log with those of the file system, and refuses them after the power went.
 type stoppingLog struct {
 	*memLog

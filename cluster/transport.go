@@ -9,11 +9,13 @@ import (
 )
 
 // transport is raft's network transport over a stream of the peer port. It leaves out the fast path for heartbeats, says at each call which node
-// it means to reach, counts who answered (contact.go), and keeps late snapshots from raft (latesnap.go).
+// it means to reach, takes no other replica's answer for its own and lets raft vote for candidates that it does not know (votes.go), counts who
+// answered (contact.go), and keeps late snapshots from raft (latesnap.go).
 type transport struct {
 	*raft.NetworkTransport
 	contacts  *contacts
-	late      *lateSnapshots // nil: nothing is late
+	late      *lateSnapshots       // nil: nothing is late
+	voter     func() raft.ServerID // one of the voters that are known here; nil: candidates are asked for their place
 	addressOf func(node string) string
 
 	rpcs    chan raft.RPC
@@ -62,7 +64,7 @@ func (t *transport) meaning(id raft.ServerID, configured raft.ServerAddress) raf
 // AppendEntries sends entries, or a heartbeat, and counts the answer.
 func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	sent := t.contacts.send()
-	err := t.NetworkTransport.AppendEntries(id, t.meaning(id, at), req, resp)
+	err := answered(id, t.NetworkTransport.AppendEntries(id, t.meaning(id, at), req, resp), resp)
 	if err == nil && resp.Term == req.Term {
 		matched := uint64(0) // A heartbeat says nothing of the log.
 		if resp.Success && (req.PrevLogEntry > 0 || len(req.Entries) > 0) {
@@ -75,13 +77,13 @@ func (t *transport) AppendEntries(id raft.ServerID, at raft.ServerAddress, req *
 
 // RequestVote asks a node for its vote.
 func (t *transport) RequestVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return t.NetworkTransport.RequestVote(id, t.meaning(id, at), req, resp)
+	return answered(id, t.NetworkTransport.RequestVote(id, t.meaning(id, at), req, resp), resp)
 }
 
 // RequestPreVote asks a node whether it would vote.
 func (t *transport) RequestPreVote(id raft.ServerID, at raft.ServerAddress, req *raft.RequestPreVoteRequest,
 	resp *raft.RequestPreVoteResponse) error {
-	return t.NetworkTransport.RequestPreVote(id, t.meaning(id, at), req, resp)
+	return answered(id, t.NetworkTransport.RequestPreVote(id, t.meaning(id, at), req, resp), resp)
 }
 
 // InstallSnapshot sends a snapshot.
@@ -107,6 +109,7 @@ func (t *transport) pass() {
 	for {
 		select {
 		case rpc := <-t.NetworkTransport.Consumer():
+			t.vouch(rpc)
 			if req, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok && t.late != nil {
 				if t.late.is(req) {
 					t.wg.Go(func() { t.late.drop(rpc, req) })
