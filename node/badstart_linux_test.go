@@ -47,6 +47,7 @@ func soldIn(t *testing.T, dir string) *damaged {
 			t.Fatal(err)
 		}
 	}
+	await(t, "the next segment", n.hasSpare) // or the next start would make it
 	drain(t, n)
 	if used := d.used(); len(used) < 3 {
 		t.Fatalf("a log of %d segments has no middle", len(used))
@@ -281,6 +282,7 @@ func snapshotFlipped(t *testing.T) *damaged {
 	if _, _, err := n.cluster.Shard(shard).Snapshot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "the next segment", n.hasSpare)
 	drain(t, n)
 	found, err := filepath.Glob(filepath.Join(d.cfg.DataDir, "snapshots", fmt.Sprintf("shard-%d", shard), "*.snap"))
 	if err != nil || len(found) == 0 {

@@ -87,14 +87,18 @@ func told(t *testing.T, o client.Order, err error) string {
 func (s *shop) during(t *testing.T, n *Node, phase string, do func()) {
 	t.Helper()
 	await(t, "flushing before "+phase, n.flushed)
+	await(t, "an order before "+phase, s.watch.measured)
 	s.watch.enter("up")
 	pass(t)
+	await(t, "an order in quiet", s.watch.measured)
 	s.watch.enter(phase)
 	do()
+	await(t, "an order in "+phase, s.watch.measured)
 	s.watch.enter("coming back")
 }
 
 func (s *shop) close(t *testing.T) {
+	await(t, "an order at the end", s.watch.measured)
 	close(s.quit)
 	s.work.Wait()
 	s.watch.report(t, "up")

@@ -33,6 +33,13 @@ func (w *stopwatch) enter(phase string) {
 	w.now = lap{phase, w.count[phase]}
 }
 
+// measured reports whether an order of the phase that is on has ended.
+func (w *stopwatch) measured() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.laps[w.now]) > 0
+}
+
 // start returns a function that notes the time since, for the phase that is on at its beginning.
 func (w *stopwatch) start() (stop func()) {
 	w.mu.Lock()
