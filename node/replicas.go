@@ -147,7 +147,7 @@ func (n *Node) clocksAgree(ctx context.Context, group *cluster.Shard) error {
 	}
 	select {
 	case <-n.met:
-		return n.control.ClocksAgree(group.ID(), n.cfg.MaxClockSkew)
+		return n.control.ClocksAgree(ctx, group.ID(), n.cfg.MaxClockSkew)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

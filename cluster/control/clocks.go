@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,20 +9,24 @@ import (
 )
 
 // ClocksAgree returns nil while the wall clock of this machine is within skew of a majority's of the shard's voters, this node counted if it is one
-// (rule R2). A clock that was not measured in Timing.ClockAge is measured now, so it may take a few Timing.ExchangeTimeout. The error wraps
-// ErrClocks.
-func (c *Control) ClocksAgree(shard uint32, skew time.Duration) error {
+// (rule R2). A clock that was not measured in Timing.ClockAge is measured now; nodes that do not answer are waited for only while the others are no
+// majority, a few Timing.ExchangeTimeout at most, and no longer than ctx. The error wraps ErrClocks.
+func (c *Control) ClocksAgree(ctx context.Context, shard uint32, skew time.Duration) error {
 	voters := c.votersOf(shard)
 	if len(voters) == 0 {
 		return fmt.Errorf("%w: nobody knows the voters of shard %d", ErrClocks, shard)
+	}
+	enough := func() bool {
+		agree, _, _ := c.compare(voters, skew)
+		return 2*agree > len(voters)
 	}
 	for range 3 {
 		agree, _, missing := c.compare(voters, skew)
 		if 2*agree > len(voters) {
 			return nil
 		}
-		c.measure(missing)
-		if len(missing) == 0 || c.ctx.Err() != nil {
+		c.measure(ctx, missing, enough)
+		if len(missing) == 0 || ctx.Err() != nil || c.ctx.Err() != nil {
 			break
 		}
 	}
@@ -80,13 +85,16 @@ func (c *Control) compare(nodes []string, skew time.Duration) (agree int, apart 
 	return agree, apart, missing
 }
 
-// measure asks nodes for their clocks, and all else that they say of themselves, and waits for the answers.
-func (c *Control) measure(nodes []string) {
+// measure asks nodes for their clocks, and all else that they say of themselves, and waits for the answers, until there is enough or ctx ends.
+func (c *Control) measure(ctx context.Context, nodes []string, enough func() bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
 	answers := make(chan struct{}, len(nodes))
 	begun := 0
 	for _, id := range nodes {
 		if c.begin(func() {
-			if err := c.exchanged(c.ctx, id); err != nil {
+			if err := c.exchanged(ctx, id); err != nil {
 				c.cfg.Logger.Debug("no status from a node", "node", id, "error", err)
 			}
 			answers <- struct{}{}
@@ -95,6 +103,13 @@ func (c *Control) measure(nodes []string) {
 		}
 	}
 	for range begun {
-		<-answers
+		select {
+		case <-answers:
+		case <-ctx.Done():
+			return
+		}
+		if enough() {
+			return
+		}
 	}
 }

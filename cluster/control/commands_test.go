@@ -246,7 +246,7 @@ func TestClocks(t *testing.T) {
 			skew   time.Duration
 			agrees bool
 		}{{"n1", time.Second, true}, {"n2", 100 * time.Millisecond, true}, {"n3", time.Second, false}, {"n3", 3 * time.Second, true}} {
-			if err := w.node(c.node).control.ClocksAgree(1, c.skew); (err == nil) != c.agrees || err != nil && !errors.Is(err, ErrClocks) {
+			if err := w.node(c.node).control.ClocksAgree(t.Context(), 1, c.skew); (err == nil) != c.agrees || err != nil && !errors.Is(err, ErrClocks) {
 				t.Errorf("%s within %v: %v", c.node, c.skew, err)
 			}
 		}
@@ -261,6 +261,38 @@ func TestClocks(t *testing.T) {
 		w.reaches("another leads", func() bool { return w.leader(0) != "n3" && w.leader(0) != "" })
 		if out, err := w.node("n3").control.Do(t.Context(), setMaxNodes(9)); err != nil || out.Code != meta.OK {
 			t.Errorf("%v %v", out.Text(), err)
+		}
+	})
+}
+
+// Whoever is about to lead waits for no clock that it can do without: not for that of a node that stands still while a majority agrees, and for none
+// when nobody wants to know any more.
+func TestClocksOfNodesThatStandStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 1)
+		defer w.close()
+		c := w.node("n2").control
+		still := func(node string) {
+			w.set(func() { clear(w.nodes[node].serving) }) // It is asked, and says nothing.
+			<-time.After(c.cfg.ExchangeTimeout)            // What it was asked before is over.
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for _, id := range []string{"n1", "n3"} {
+				c.peerLocked(id).tries, c.peerLocked(id).status.ClockAt = nil, time.Time{}
+			}
+		}
+		still("n1")
+		began := time.Now()
+		if err := c.ClocksAgree(t.Context(), 1, time.Second); err != nil || time.Since(began) >= c.cfg.ExchangeTimeout/2 {
+			t.Errorf("with one node that stands still: %v after %v", err, time.Since(began))
+		}
+		still("n3")
+		const patience = 300 * time.Millisecond
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		began = time.Now()
+		if err := c.ClocksAgree(ctx, 1, time.Second); !errors.Is(err, ErrClocks) || time.Since(began) != patience {
+			t.Errorf("with two, for %v: %v after %v", patience, err, time.Since(began))
 		}
 	})
 }

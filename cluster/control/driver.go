@@ -118,7 +118,7 @@ func (d *driver) agree(term uint64, last stock.Time) {
 	}
 	d.agreed = now.Add(d.c.cfg.Retry)
 	d.send(func(ctx context.Context) {
-		err := d.c.ClocksAgree(0, d.c.cfg.MaxClockSkew)
+		err := d.c.ClocksAgree(ctx, 0, d.c.cfg.MaxClockSkew)
 		if err == nil {
 			d.c.clock.open(term, last)
 			return

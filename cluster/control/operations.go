@@ -72,7 +72,7 @@ func (c *Control) refresh() {
 			others = append(others, n.Node)
 		}
 	}
-	c.measure(others)
+	c.measure(c.ctx, others, func() bool { return false })
 }
 
 // sameShards reports whether a plan leaves every replica where it should be already.

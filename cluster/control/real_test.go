@@ -327,7 +327,7 @@ func TestRealCluster(t *testing.T) {
 	if err != nil || led == "" {
 		t.Errorf("transfer: %s, %v", led, err)
 	}
-	if err := f.nodes[2].control.ClocksAgree(0, 5*time.Second); err != nil {
+	if err := f.nodes[2].control.ClocksAgree(t.Context(), 0, 5*time.Second); err != nil {
 		t.Error(err)
 	}
 	var out meta.Outcome
