@@ -61,12 +61,18 @@ func TestLeadersKilledUnderLoad(t *testing.T) {
 	t.Logf("%d kills: no sale for %s; ready again after %s; %s", *fleetKills, gaps, starts, f.Ledger().Summary())
 }
 
+// newcomers lets more people order than those who may all wait, for as long as they are patient, for a node that stands still: it has their requests in
+// its sockets, and no other node knows of them. Who comes now asks the nodes that are up.
+func newcomers(f *fleettest.Fleet, skus []string) *fleettest.Load {
+	return f.Load(fleettest.LoadConfig{SKUs: skus, Timeout: patientFor})
+}
+
 // awaitSales waits until so many orders of each SKU were accepted since a moment.
 func awaitSales(f *fleettest.Fleet, skus []string, since time.Time, orders int) {
 	f.Await(sellWithin, "every SKU sells", func() string {
 		for _, sku := range skus {
 			if n := f.Ledger().AcceptedSince(sku, since); n < orders {
-				return fmt.Sprintf("%d orders of %s", n, sku)
+				return fmt.Sprintf("%d orders of %s; %s", n, sku, f.Ledger().Waiting(sku))
 			}
 		}
 		return ""

@@ -36,9 +36,11 @@ func TestLeaderStandsStill(t *testing.T) {
 	// These wait in the stopped node's sockets; some have given up when it wakes, some have not.
 	impatient := f.Load(fleettest.LoadConfig{SKUs: led, Nodes: []*fleettest.Node{leader}, Blind: true, Callers: 6, Timeout: *fleetPause / 2})
 	patient := f.Load(fleettest.LoadConfig{SKUs: led, Nodes: []*fleettest.Node{leader}, Blind: true, Callers: 6, Timeout: *fleetPause + 10*time.Second})
+	others := newcomers(f, skus)
 	awaitSales(f, skus, time.Now(), 20)
 	gap := longestGap(f, led, paused)
 	<-end
+	impatient.End() // Of a node that is awake, on a busy machine, they would want too much.
 	told := f.Ledger().Orders()
 	leader.Resume()
 	woken := time.Now()
@@ -46,6 +48,7 @@ func TestLeaderStandsStill(t *testing.T) {
 	awaitSales(f, skus, woken, 20)
 	impatient.Stop()
 	patient.Stop()
+	others.Stop()
 	load.Stop()
 	f.AwaitSettled(settleWithin)
 	f.Audit()

@@ -51,6 +51,7 @@ func TestLeadersDiskStalls(t *testing.T) {
 		return "it goes on"
 	})
 	ended := time.Since(stalled)
+	others := newcomers(f, skus)
 	awaitSales(f, skus, time.Now(), 20)
 	gap := longestGap(f, skus, stalled)
 	// The kernel lets nobody go who waits for the disk: until it answers the process is there, sockets and all, and says nothing.
@@ -66,6 +67,7 @@ func TestLeadersDiskStalls(t *testing.T) {
 	disk.SetHook(nil)
 	node.Restart()
 	f.AwaitSettled(settleWithin)
+	others.Stop()
 	load.Stop()
 	f.Audit()
 	checkAnswers(t, f)

@@ -8,6 +8,6 @@
 // It assumes that the program named holdfast is in the path, as tests of cmd/holdfast put it there; else it is built.
 //
 // Files: options.go what can be set; fleet.go starting nodes; node.go one of them: kill, pause, restart; topology.go who leads, and when a
-// cluster has settled; load.go the crowd; ledger.go what it was told; gaps.go how long nothing was sold; resolve.go unknown outcomes made
-// definite; audit.go cluster and storage against the ledger; await.go the one polling function.
+// cluster has settled; load.go the crowd; ledger.go what it was told; underway.go who waits where; gaps.go how long nothing was sold; resolve.go
+// unknown outcomes made definite; audit.go cluster and storage against the ledger; await.go the one polling function.
 package fleettest

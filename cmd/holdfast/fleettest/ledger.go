@@ -51,6 +51,8 @@ type Ledger struct {
 	failed int
 	// unknowns and found count outcomes that were unknown, and those of them that had been executed.
 	unknowns, found int
+
+	underway underway
 }
 
 func newLedger() *Ledger {

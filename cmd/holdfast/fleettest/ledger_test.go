@@ -104,3 +104,17 @@ func TestGap(t *testing.T) {
 		t.Errorf("%d since", n)
 	}
 }
+
+// Of those who wait for an answer the ledger tells where, the longest first, until they have it.
+func TestLedgerTellsWhoWaits(t *testing.T) {
+	l, now := newLedger(), time.Now()
+	answered := l.underway.begin(Op{Kind: Place, Node: "n2", SKU: "shoe", Begin: now.Add(-time.Second)})
+	l.underway.begin(Op{Kind: Place, Node: "n1", SKU: "hat", Begin: now})
+	l.underway.begin(Op{Kind: Confirm, Node: "n1", SKU: "shoe", Begin: now.Add(-20 * time.Second)})
+	if text := l.underway.about("shoe", now); text != "2 wait for an answer (n1 confirm for 20s, n2 place for 1s)" {
+		t.Error(text)
+	}
+	if answered(); l.underway.about("shoe", now) != "1 wait for an answer (n1 confirm for 20s)" {
+		t.Error(l.Waiting("shoe"))
+	}
+}

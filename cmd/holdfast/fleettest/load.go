@@ -95,9 +95,12 @@ func (f *Fleet) Load(cfg LoadConfig) *Load {
 	return l
 }
 
+// End lets nobody of the crowd begin another call. It does not wait.
+func (l *Load) End() { l.once.Do(func() { close(l.stop) }) }
+
 // Stop ends the crowd when its calls under way have ended.
 func (l *Load) Stop() {
-	l.once.Do(func() { close(l.stop) })
+	l.End()
 	l.callers.Wait()
 }
 
@@ -160,6 +163,7 @@ func (l *Load) try(caller int, a attempt) (client.Order, error) {
 	op := Op{Kind: a.kind, Caller: caller, Node: n.ID, SKU: a.sku, Key: a.key, ID: a.order, Begin: time.Now()}
 	ctx, cancel := context.WithTimeout(context.Background(), l.cfg.Timeout)
 	defer cancel()
+	defer l.ledger.underway.begin(op)()
 	op.Order, op.Err = send(ctx, n.Client, a)
 	op.End = time.Now()
 	l.ledger.count(n, turn%2 == 1 && turn == n.Turn(), op.End.Sub(op.Begin), op.Err)
@@ -197,8 +201,12 @@ func (l *Load) pause(d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
+	case <-l.stop:
+	}
+	select {
 	case <-l.stop:
 		return false
+	default:
+		return true
 	}
 }
