@@ -40,7 +40,7 @@ func TestLeaderStandsStill(t *testing.T) {
 	awaitSales(f, skus, time.Now(), 20)
 	gap := longestGap(f, led, paused)
 	<-end
-	impatient.End() // Of a node that is awake, on a busy machine, they would want too much.
+	impatient.End() // Of a node that is awake they would want an answer in a time that no busy machine promises; the patient ones go on.
 	told := f.Ledger().Orders()
 	leader.Resume()
 	woken := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,17 +67,17 @@ func (a *app) clusterCheckCommand(r *remote) *cobra.Command {
 	return cmd
 }
 
-// errUnhealthy is the end of a check that failed; what failed has been printed.
+// errUnhealthy is the end of a check that failed; the lines that failed stand behind it.
 var errUnhealthy = errors.New("the cluster is not as it should be")
 
 func (a *app) showCheck(found []finding) error {
 	result := checked{Healthy: true, Checks: found}
 	t := table{head: []string{"CHECK", "VERDICT", "DETAIL"}}
+	var failed []string
 	for _, f := range found {
-		result.Healthy = result.Healthy && f.Pass
-		verdict := "FAIL"
-		if f.Pass {
-			verdict = "PASS"
+		verdict := "PASS"
+		if !f.Pass {
+			result.Healthy, verdict, failed = false, "FAIL", append(failed, f.Check)
 		}
 		t.rows = append(t.rows, []string{f.Check, verdict, orDash(f.Detail)})
 	}
@@ -84,7 +85,7 @@ func (a *app) showCheck(found []finding) error {
 		return err
 	}
 	if !result.Healthy {
-		return exitWith(ExitCorrupt, errUnhealthy)
+		return exitWith(ExitCorrupt, fmt.Errorf("%w: %s", errUnhealthy, strings.Join(failed, ", ")))
 	}
 	return nil
 }
