@@ -70,6 +70,9 @@ type Config struct {
 	OnJoin JoinHandler
 	// OnFault is told of every fault that takes a replica out of its group; err is ErrDown when it stays out. May be nil; must not block.
 	OnFault func(shard uint32, err error)
+	// OnLeader is told when a replica here has learned that another node leads its group, or none, or the same in another term. May be nil; must not
+	// block.
+	OnLeader func(shard uint32)
 	// Logger takes the log, raft's warnings included. Default: none.
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil means none.

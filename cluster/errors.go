@@ -51,6 +51,8 @@ var (
 	ErrLastVoter = errors.New("cluster: the last voter stays")
 	// ErrNoHeir is returned by Transfer, with stock.ErrNotExecuted, when no voter that could lead answers.
 	ErrNoHeir = errors.New("cluster: nobody to hand leadership to")
+	// ErrTransferring is returned by Transfer, with stock.ErrNotExecuted, while another transfer of the group is under way.
+	ErrTransferring = errors.New("cluster: leadership is being handed over already")
 	// ErrTransferStuck is the fault of a leader that refuses all proposals because of a leadership transfer that is long over (raft#696).
 	ErrTransferStuck = errors.New("cluster: raft refuses proposals because of a leadership transfer")
 	// ErrInstalls is the fault of a replica that is sent the same snapshot again and again (raft#697).

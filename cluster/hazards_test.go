@@ -104,6 +104,61 @@ func TestATransferThatFails(t *testing.T) {
 	})
 }
 
+// A leader that was just elected has heard of nobody in its term yet. It waits for its heir instead of saying that nobody answers.
+func TestATransferRightAfterAnElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := three(t)
+		defer f.close()
+		for _, to := range []string{"c", "", "c"} {
+			s := f.lead("b")
+			s.contacts.mu.Lock()
+			clear(s.contacts.heard) // as if nobody had answered yet
+			s.contacts.mu.Unlock()
+			if s.replica.Load().heir(to, time.Now()) != nil {
+				t.Fatal("nothing is put to the test")
+			}
+			if err := s.Transfer(t.Context(), to); err != nil {
+				t.Errorf("right after an election, to %q: %v", to, err)
+			}
+			eventually(t, "another leads", func() bool { leader := f.leader(1, abc...).Leader(); return leader == to || to == "" && leader != "b" })
+		}
+	})
+}
+
+// Everybody who has a replica tells of a new leader when the replica learns of it, and not when it is looked at next.
+func TestANewLeaderIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards told
+		told := make(map[string]time.Time)
+		f := three(t, func(c *Config) {
+			node := c.NodeID
+			c.PollInterval = time.Minute
+			c.OnLeader = func(shard uint32) {
+				mu.Lock()
+				defer mu.Unlock()
+				if shard == 1 {
+					told[node] = time.Now()
+				}
+			}
+		})
+		defer f.close()
+		f.lead("a")
+		pass(time.Second)
+		began := time.Now()
+		if err := f.shard("a", 1).Transfer(t.Context(), "b"); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, node := range abc {
+			if took := told[node].Sub(began); took < 0 || took > 100*time.Millisecond || f.shard(node, 1).Leader() != "b" {
+				t.Errorf("%s was told after %v that %s leads", node, took, f.shard(node, 1).Leader())
+			}
+		}
+	})
+}
+
 func TestATransferUnderProposals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := three(t)

@@ -33,6 +33,7 @@ type replica struct {
 	halted    atomic.Bool    // leads no more, whatever raft says
 	openedAt  time.Time
 	ledBy     string        // the last leader that the watcher saw
+	told      leaderInTerm  // what Config.OnLeader was told of last; the watcher's
 	changing  chan struct{} // holds a change of members
 	barring   chan struct{} // holds a barrier
 	prompting atomic.Int32
@@ -142,6 +143,7 @@ func (r *replica) start(logger *raftLogger) error {
 		return fmt.Errorf("cluster: start raft: %w", err)
 	}
 	r.raft = group
+	group.RegisterObserver(raft.NewObserver(nil, false, r.observe))
 	r.hurry()
 	return nil
 }
@@ -178,10 +180,7 @@ func (r *replica) serve() {
 func (r *replica) halt() {
 	r.halted.Store(true)
 	r.fsm.stopped.Store(true)
-	select {
-	case r.poke <- struct{}{}:
-	default:
-	}
+	r.hint()
 }
 
 // close stops the replica and closes its machine. Proposals under way have Config.StopGrace to get their outcome: raft forgets some of its

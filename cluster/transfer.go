@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,21 +28,19 @@ type handover struct {
 const stuckTransfers = 3
 
 // Transfer hands the group's leadership to a node's replica, or to the voter that trails least when to is "". It returns nil when this replica does
-// not lead any more: mostly the other one does by then. Proposals that come meanwhile are not executed. It lasts at most two election timeouts.
+// not lead any more: mostly the other one does by then. Proposals that come meanwhile are not executed. It lasts at most two election timeouts, and
+// one more while the other voters have not answered this leader: one that was just elected has heard of nobody yet.
 //
-// Errors: stock.ErrNotExecuted with ErrNotLeader, or ErrNoHeir for a node that has no vote or does not answer, the leader's own included;
-// stock.ErrUnknown when it failed or ctx ended: the other replica may lead at any moment.
+// Errors: stock.ErrNotExecuted with ErrNotLeader, with ErrTransferring while another transfer is under way, or with ErrNoHeir for a node that has no
+// vote or does not answer, the leader's own included; stock.ErrUnknown when it failed or ctx ended: the other replica may lead at any moment.
 func (s *Shard) Transfer(ctx context.Context, to string) error {
 	r := s.replica.Load()
 	if r == nil {
 		return notChanged(s.absent())
 	}
-	if _, leads := r.leadership(); !leads {
-		return notChanged(ErrNotLeader)
-	}
-	heir := r.heir(to, time.Now())
-	if heir == nil {
-		return notChanged(fmt.Errorf("%w: %q", ErrNoHeir, to))
+	heir, err := r.awaitHeir(ctx, to)
+	if err != nil {
+		return notChanged(err)
 	}
 	outcome := make(chan error, 1)
 	begun := r.begin(func() {
@@ -66,10 +65,42 @@ func (s *Shard) transferred(err error) error {
 	case errors.Is(err, raft.ErrNotLeader):
 		return notChanged(fmt.Errorf("%w: %w", ErrNotLeader, err))
 	case errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):
-		return notChanged(err)
+		return notChanged(fmt.Errorf("%w: %w", ErrTransferring, err))
 	}
 	s.metrics.transfersFailed.Inc()
 	return fmt.Errorf("%w: transfer of shard %d: %w", stock.ErrUnknown, s.id, err)
+}
+
+// awaitHeir returns the heir. Voters that have not answered in this term, or not lately, have an election timeout for it.
+func (r *replica) awaitHeir(ctx context.Context, to string) (*raft.Server, error) {
+	enough := time.NewTimer(r.cfg.ElectionTimeout)
+	defer enough.Stop()
+	for {
+		heard := r.shard.Heard()
+		if _, leads := r.leadership(); !leads {
+			return nil, ErrNotLeader
+		}
+		if heir := r.heir(to, time.Now()); heir != nil {
+			return heir, nil
+		}
+		if !slices.ContainsFunc(r.members.newest().members, func(m raft.Server) bool { return r.mayInherit(&m, to) }) {
+			return nil, fmt.Errorf("%w: %q", ErrNoHeir, to)
+		}
+		select {
+		case <-heard:
+		case <-enough.C:
+			return nil, fmt.Errorf("%w: %q", ErrNoHeir, to)
+		case <-r.stop:
+			return nil, ErrDown
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// mayInherit reports whether a member is another voter, on that node, or on any when to is "".
+func (r *replica) mayInherit(member *raft.Server, to string) bool {
+	return member.Suffrage == raft.Voter && member.ID != r.self && (to == "" || nodeOf(member.ID) == to)
 }
 
 // heir returns the voter on a node, or of all other voters the one that has most of the log, if it answered lately; nil for none. Raft would pick by
@@ -79,7 +110,7 @@ func (r *replica) heir(to string, now time.Time) *raft.Server {
 	var most uint64
 	term := r.raft.CurrentTerm()
 	for _, member := range r.members.newest().members {
-		if member.Suffrage != raft.Voter || member.ID == r.self || to != "" && nodeOf(member.ID) != to {
+		if !r.mayInherit(&member, to) {
 			continue
 		}
 		last := r.shard.contacts.last(member.ID)
@@ -93,8 +124,8 @@ func (r *replica) heir(to string, now time.Time) *raft.Server {
 	return best
 }
 
-// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. When none answers it tries
-// again until one does, for an election timeout; without another voter nothing happens. It never blocks.
+// Resign hands leadership to the best voter, in the background: the leader must not go on (rule R2), or the node drains. Without another voter
+// nothing happens. It never blocks.
 func (s *Shard) Resign() {
 	r := s.replica.Load()
 	if r == nil || r.resigning.Swap(true) {
@@ -116,20 +147,10 @@ func (r *replica) resign() error {
 	if c.voters() < 2 {
 		return nil
 	}
-	for end := time.Now().Add(r.cfg.ElectionTimeout); ; {
-		err := r.shard.Transfer(context.Background(), "")
-		switch {
-		case err == nil, errors.Is(err, ErrNotLeader), errors.Is(err, ErrDown):
-			return nil
-		case !errors.Is(err, ErrNoHeir) || time.Now().After(end):
-			return err
-		}
-		select {
-		case <-time.After(r.cfg.PollInterval):
-		case <-r.stop:
-			return nil
-		}
+	if err := r.shard.Transfer(context.Background(), ""); !errors.Is(err, ErrNotLeader) && !errors.Is(err, ErrDown) {
+		return err
 	}
+	return nil
 }
 
 // checkTransfer looks whether raft refuses since a transfer failed, and for how long. It asks for a change of members that cannot be: of a

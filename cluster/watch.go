@@ -26,6 +26,29 @@ func (r *replica) watch() {
 	}
 }
 
+// observe is what raft tells of itself, in its own goroutine: that there is another leader, or none, is to be looked at now. Its signals in notify are
+// of this replica's own leadership alone. Nothing is kept: an observation, too, only says "look".
+func (r *replica) observe(o *raft.Observation) bool {
+	if _, moved := o.Data.(raft.LeaderObservation); moved {
+		r.hint()
+	}
+	return false
+}
+
+// hint has leadership looked at now.
+func (r *replica) hint() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// leaderInTerm is who leads a group, "" for nobody, and in which term.
+type leaderInTerm struct {
+	leader string
+	term   uint64
+}
+
 func (r *replica) drain() {
 	for {
 		select {
@@ -61,7 +84,19 @@ func (r *replica) look(led uint64) uint64 {
 		r.ledBy = leader
 		m.leaders.Inc()
 	}
+	r.tell(leaderInTerm{term: r.raft.CurrentTerm(), leader: r.shard.Leader()})
 	return led
+}
+
+// tell tells of another leader.
+func (r *replica) tell(now leaderInTerm) {
+	if now == r.told {
+		return
+	}
+	r.told = now
+	if r.cfg.OnLeader != nil {
+		r.cfg.OnLeader(r.shard.id)
+	}
 }
 
 // leadership reports whether this replica leads and in which term. Raft changes term and state one after the other: it leads in a term only if

@@ -48,7 +48,8 @@ func (n *Node) openShards() (err error) {
 		Replicas: n.held.all(), Bootstrap: n.id.Founder, Listener: peer, Advertise: n.advertised().Peer, AddressOf: n.control.AddressOf,
 		Identity:   n.identity,
 		Groups:     func(id uint32) cluster.GroupLog { return n.log.Group(id) },
-		NewMachine: n.newMachine, OnFault: n.shardFault, Logger: n.cfg.Logger, Registerer: n.registry,
+		NewMachine: n.newMachine, OnFault: n.shardFault, OnLeader: func(uint32) { n.control.LeaderMoved() },
+		Logger: n.cfg.Logger, Registerer: n.registry,
 		Timing: cluster.Timing{SnapshotAge: n.cfg.SnapshotAge}, Bounds: cluster.Bounds{SnapshotBytes: n.cfg.SnapshotBytes},
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ func (c *Control) give(ctx context.Context, leader string, o order) (done, error
 	}
 	answer, err := c.call(ctx, leader, c.AddressOf(leader), cluster.Request{Kind: cluster.KindShardAdmin, Body: body})
 	if err != nil {
-		return done{}, err
+		return done{}, recognized(err)
 	}
 	var d done
 	if err := meta.DecodeMessage(answer, &d); err != nil {

@@ -26,6 +26,7 @@ type Control struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	prompt chan struct{}
+	news   chan struct{} // of leaders
 	once   sync.Once
 
 	starting sync.Mutex // guards closed; nothing is begun after Close
@@ -55,6 +56,7 @@ func New(cfg Config) (*Control, error) {
 	}
 	c := &Control{
 		cfg: cfg, metrics: newMetrics(), clock: &clock{wall: cfg.Now}, waiting: newWaiting(cfg.MaxCommands), prompt: make(chan struct{}, 1),
+		news:  make(chan struct{}, 1),
 		peers: make(map[string]*peer), fillings: make(fillings), changed: make(chan struct{}),
 	}
 	c.known.Store(&routes{})
@@ -149,6 +151,15 @@ func (c *Control) Prompt() {
 	}
 }
 
+// LeaderMoved has the leaders of the replicas here looked at now: those who wait for one, and the other nodes, are told at once and not at the next
+// Poll. It never blocks.
+func (c *Control) LeaderMoved() {
+	select {
+	case c.news <- struct{}{}:
+	default:
+	}
+}
+
 // run looks at what is here every Poll, at once when prompted, and asks the others when it is time.
 func (c *Control) run() {
 	ticker := time.NewTicker(c.cfg.Poll)
@@ -166,7 +177,7 @@ func (c *Control) run() {
 		}
 		if since := now.Sub(asked); news || since >= c.period(now) || since < 0 {
 			asked = now
-			c.ask()
+			c.ask(news)
 		}
 		if since := now.Sub(looked); news || since >= c.cfg.Exchange || since < 0 {
 			looked = now
@@ -176,10 +187,12 @@ func (c *Control) run() {
 		}
 		select {
 		case <-ticker.C:
+		case <-c.news:
 		case <-c.prompt:
 			looked = time.Time{}
 			select { // Prompts that come in a crowd are one.
 			case <-ticker.C:
+			case <-c.news:
 			case <-c.ctx.Done():
 			}
 		case <-c.ctx.Done():

@@ -18,6 +18,6 @@
 // The log: machine.go, clock.go (the leader's), do.go (commands), waiting.go (who waits for outcomes). The others: status.go (what a node says of
 // itself), exchange.go (asking and answering), nodes.go (what is known of the others, leaders, the view of the groups), clocks.go (rule R2),
 // filling.go (whose storage is waited for), join.go. The driver: driver.go, steps.go (one step, and which change is needed), admin.go (what a group's
-// leader is asked to do), here.go (replicas of this node), operations.go (what operators ask for), shards.go (what they are shown). Why it is so:
-// DESIGN.md.
+// leader is asked to do), here.go (replicas of this node), operations.go (what operators ask for), transfer.go (what they ask of a shard's leader),
+// shards.go (what they are shown). Why it is so: DESIGN.md.
 package control

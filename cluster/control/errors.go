@@ -19,6 +19,8 @@ var (
 	ErrBusy = errors.New("control: too many commands outstanding")
 	// ErrNoLeader is returned, with stock.ErrNotExecuted, while nobody is known to lead the group, or this node does not.
 	ErrNoLeader = errors.New("control: the group has no leader that answers")
+	// ErrElsewhere is returned, with stock.ErrNotExecuted, when leadership that was handed over came to another node than the one asked for.
+	ErrElsewhere = errors.New("control: another node leads the group now")
 	// ErrNoReplica is returned, with stock.ErrNotExecuted, when this node was asked about a shard of which it has no replica.
 	ErrNoReplica = errors.New("control: there is no replica of the shard here")
 	// ErrNotEligible is returned, with stock.ErrNotExecuted, when leadership is to go to a node that is no voter.

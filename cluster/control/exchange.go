@@ -14,8 +14,8 @@ import (
 // peer is what this node knows of another one.
 type peer struct {
 	status NodeStatus
-	// asking says that a question is under way.
-	asking bool
+	// asking says that a question is under way, again that it carries old news: another is to follow at once.
+	asking, again bool
 	// tries holds the newest measurements of its clock; the one with the smallest error counts.
 	tries []clockTry
 	// ahead is since when it is known to have a newer table; zero: it has none.
@@ -28,8 +28,9 @@ type clockTry struct {
 	offset, by time.Duration
 }
 
-// ask exchanges statuses with every other node, each in a goroutine of its own; one that is being asked is not asked twice.
-func (c *Control) ask() {
+// ask exchanges statuses with every other node, each in a goroutine of its own; one that is being asked is not asked twice, but with news once more
+// after that.
+func (c *Control) ask(news bool) {
 	table := c.Cluster()
 	if !table.Created() {
 		for _, address := range c.cfg.Seeds {
@@ -38,36 +39,54 @@ func (c *Control) ask() {
 		return
 	}
 	for i := range table.Nodes {
-		if id := table.Nodes[i].ID; id != c.cfg.NodeID && c.startAsking(id) {
+		if id := table.Nodes[i].ID; id != c.cfg.NodeID && c.startAsking(id, news) {
 			c.begin(func() { c.exchange(c.ctx, id) })
 		}
 	}
 }
 
 // startAsking reserves the right to ask a node.
-func (c *Control) startAsking(node string) bool {
+func (c *Control) startAsking(node string, news bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.peerLocked(node)
 	if p.asking {
+		p.again = p.again || news
 		return false
 	}
 	p.asking = true
 	return true
 }
 
-// exchange tells a node this one's status and takes its own. The caller has started it.
-func (c *Control) exchange(ctx context.Context, node string) {
-	err := c.exchanged(ctx, node)
+// stopAsking gives it back, unless news came meanwhile.
+func (c *Control) stopAsking(node string) bool {
 	c.mu.Lock()
-	c.peerLocked(node).asking = false
-	c.mu.Unlock()
-	result := "done"
-	if err != nil {
-		result = "failed"
+	defer c.mu.Unlock()
+	p := c.peerLocked(node)
+	p.asking, p.again = p.again && c.ctx.Err() == nil, false
+	return !p.asking
+}
+
+// exchange tells a node this one's status and takes its own, again while there are news. The caller has started it.
+func (c *Control) exchange(ctx context.Context, node string) {
+	for stopped := false; !stopped; stopped = c.stopAsking(node) {
+		result := "done"
+		if err := c.exchanged(ctx, node); err != nil {
+			result = "failed"
+			c.cfg.Logger.Debug("no status from a node", "node", node, "error", err)
+		}
+		c.metrics.exchanges.WithLabelValues(result).Inc()
+	}
+}
+
+// hear asks a node for its status now, unless it is this one.
+func (c *Control) hear(ctx context.Context, node string) {
+	if node == c.cfg.NodeID || ctx.Err() != nil {
+		return
+	}
+	if err := c.exchanged(ctx, node); err != nil {
 		c.cfg.Logger.Debug("no status from a node", "node", node, "error", err)
 	}
-	c.metrics.exchanges.WithLabelValues(result).Inc()
 }
 
 func (c *Control) exchanged(ctx context.Context, node string) error {

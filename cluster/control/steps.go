@@ -78,22 +78,12 @@ func (d *driver) step(leader string, step meta.Step, o order) {
 		d.c.cfg.Logger.Info("a step of a change is done", "step", step.String(), "leader", leader)
 	}
 	d.c.metrics.carried.WithLabelValues(result).Inc()
-	d.refresh(leader)
+	d.c.hear(d.c.ctx, leader)
 	if step.Kind == meta.Transfer {
-		d.refresh(step.Node)
+		d.c.hear(d.c.ctx, step.Node)
 	}
 	d.release(step, err)
 	d.c.Prompt()
-}
-
-// refresh asks a node for its status now.
-func (d *driver) refresh(node string) {
-	if node == d.c.cfg.NodeID || d.c.ctx.Err() != nil {
-		return
-	}
-	if err := d.c.exchanged(d.c.ctx, node); err != nil {
-		d.c.cfg.Logger.Debug("no status from a node", "node", node, "error", err)
-	}
 }
 
 // begin begins a change when one is needed: nodes wait for replicas, or replicas were lost.

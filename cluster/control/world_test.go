@@ -46,6 +46,7 @@ type fakeGroup struct {
 	index   uint64
 	gone    map[string]bool // raft ids that were removed
 	pretend string          // a node that still believes it leads, in the term before
+	astray  string          // a node that the next transfer comes to, whoever was meant
 }
 
 // fakeNode is a node: what is on its disk, and a Control while it is up.
@@ -380,7 +381,7 @@ func (f *fakeGroups) Call(ctx context.Context, node, address string, r cluster.R
 	to := w.nodes[address[:len(address)-2]]
 	if !f.n.up || to == nil || !to.up || node != "" && to.id != node {
 		w.mu.Unlock()
-		return nil, fmt.Errorf("%w: nobody at %s", stock.ErrNotExecuted, address)
+		return nil, fmt.Errorf("%w: %w: nobody at %s", stock.ErrNotExecuted, cluster.ErrNotSent, address)
 	}
 	h, lost, late := to.serving[r.Kind], w.lose(), w.lose()
 	w.mu.Unlock()
@@ -588,6 +589,9 @@ func (s *fakeShard) Transfer(_ context.Context, to string) error {
 	defer w.mu.Unlock()
 	if s.g.leader != s.n.id {
 		return fmt.Errorf("%w: not the leader", stock.ErrNotExecuted)
+	}
+	if s.g.astray != "" {
+		to, s.g.astray = s.g.astray, ""
 	}
 	for i := range s.g.config.Members {
 		m := &s.g.config.Members[i]

@@ -1,0 +1,152 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/cluster"
+	"holdfast/stock"
+)
+
+// A transfer that is asked for between two leaders, or of a node that does not know yet who leads, is carried out: the one asked for leads when it is
+// answered.
+func TestTransferBetweenTwoLeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 1)
+		defer w.close()
+		if err := w.join("n4", "n1:1"); err != nil {
+			t.Fatal(err)
+		}
+		w.reaches("four nodes", func() bool { return w.settled(4) })
+		voters, outside := w.votersAndOther(1)
+		for _, row := range []struct {
+			what    string
+			through string
+			between func(g *fakeGroup)
+		}{
+			{"nobody leads", voters[1], func(g *fakeGroup) { g.leader = "" }},
+			{"nobody leads, and who is asked has no replica", outside, func(g *fakeGroup) { g.leader = "" }},
+			{"another leads by now", outside, func(g *fakeGroup) { g.leader, g.term = voters[1], g.term+1 }},
+			{"who led until now is asked for", outside, func(g *fakeGroup) { g.leader, g.term = voters[1], g.term+1 }},
+			{"it comes to another", outside, func(g *fakeGroup) { g.astray = voters[1] }},
+		} {
+			to := voters[2]
+			if row.what == "who led until now is asked for" {
+				to = voters[0]
+			}
+			if _, err := w.node(outside).control.Transfer(t.Context(), 1, voters[0]); err != nil {
+				t.Fatal(err)
+			}
+			w.mu.Lock()
+			row.between(w.groups[1])
+			w.mu.Unlock()
+			led, err := w.node(row.through).control.Transfer(t.Context(), 1, to)
+			if err != nil || led != to || w.leader(1) != to {
+				t.Errorf("%s: %q %v, and %s leads", row.what, led, err, w.leader(1))
+			}
+		}
+	})
+}
+
+// votersAndOther returns the nodes that vote in a shard, and one that has no replica of it.
+func (w *world) votersAndOther(shard uint32) (voters []string, other string) {
+	names := w.names()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range names {
+		if w.groups[shard].member(id) == nil {
+			other = id
+		} else {
+			voters = append(voters, id)
+		}
+	}
+	return voters, other
+}
+
+// A shard without a majority has no leader: whoever asks for a transfer, or a snapshot, learns that when the time is up, and that nothing was done.
+func TestTransferWithoutALeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 1)
+		defer w.close()
+		<-time.After(time.Minute) // Everybody has heard who votes.
+		w.node("n1").crash()
+		w.node("n2").crash()
+		c := w.node("n3").control
+		for what, ask := range map[string]func(context.Context) error{
+			"transfer": func(ctx context.Context) error { _, err := c.Transfer(ctx, 1, "n3"); return err },
+			"snapshot": func(ctx context.Context) error { _, _, err := c.Snapshot(ctx, 1); return err },
+		} {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+			err := ask(ctx)
+			cancel()
+			if took := time.Since(began); !errors.Is(err, ErrNoLeader) || !errors.Is(err, stock.ErrNotExecuted) || took != 6*time.Second {
+				t.Errorf("%s: %v after %v", what, err, took)
+			}
+		}
+	})
+}
+
+// What another node refused is told apart here as it is there, though only its text travels.
+func TestRefusalsOfOthersAreRecognized(t *testing.T) {
+	for _, of := range refusedThere {
+		there := fmt.Errorf("%w: %w: here", stock.ErrNotExecuted, of)
+		came := fmt.Errorf("%w: %w: not executed: %s", stock.ErrNotExecuted, cluster.ErrNotTaken, there)
+		err := recognized(came)
+		if !errors.Is(err, of) || !errors.Is(err, stock.ErrNotExecuted) || err.Error() != came.Error() {
+			t.Errorf("%v", err)
+		}
+		if passes(err) == errors.Is(err, cluster.ErrNoHeir) {
+			t.Errorf("%v passes: %v", err, passes(err))
+		}
+	}
+	for _, err := range []error{
+		fmt.Errorf("%w: %w: not executed: another reason", stock.ErrNotExecuted, cluster.ErrNotTaken),
+		fmt.Errorf("%w: %w: failed: %w", stock.ErrUnknown, cluster.ErrPeerFailed, ErrClosed),
+	} {
+		if recognized(err) != err || passes(err) {
+			t.Errorf("%v is taken for something else", err)
+		}
+	}
+}
+
+// Who waits for a leader does not wait for the next look around, neither where a replica has learned of it nor where none is.
+func TestANewLeaderIsKnownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 1)
+		defer w.close()
+		if err := w.join("n4", "n1:1"); err != nil {
+			t.Fatal(err)
+		}
+		w.reaches("four nodes", func() bool { return w.settled(4) })
+		<-time.After(time.Minute)
+		voters, outside := w.votersAndOther(1)
+		for i := range 10 {
+			to := voters[i%len(voters)]
+			<-time.After(time.Duration(i) * 331 * time.Millisecond)
+			began := time.Now()
+			w.mu.Lock()
+			w.groups[1].leader, w.groups[1].term = to, w.groups[1].term+1
+			w.mu.Unlock()
+			for _, id := range voters {
+				w.node(id).control.LeaderMoved()
+			}
+			for _, id := range append([]string{outside}, voters...) {
+				c := w.node(id).control
+				for changed := c.Changed(); ; changed = c.Changed() {
+					if now, _, _ := c.Leader(1); now == to {
+						break
+					}
+					<-changed
+				}
+			}
+			if took := time.Since(began); took > 20*time.Millisecond {
+				t.Errorf("that %s leads was known everywhere after %v", to, took)
+			}
+		}
+	})
+}
