@@ -80,7 +80,8 @@ func sameShards(a, b []meta.Shard) bool {
 	return slices.EqualFunc(a, b, func(a, b meta.Shard) bool { return slices.Equal(a.Replicas, b.Replicas) })
 }
 
-// change plans a change and begins it, unless there is nothing to do. A plan that something came between is made again.
+// change plans a change and begins it, unless there is nothing to do. A plan that something came between is made again. While another change gets on
+// it waits for the end of that, until ctx ends: who just saw everything in its place is early by a moment.
 func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta.Answer, meta.Outcome, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -91,20 +92,50 @@ func (c *Control) change(ctx context.Context, want meta.Want, dryRun bool) (meta
 			return meta.Answer{}, meta.Outcome{}, err
 		}
 		plan, out := meta.NewPlan(table, c.view().View, want)
-		if out.Code != meta.OK || dryRun || len(plan.Steps) == 0 && sameShards(plan.Shards, table.Shards) {
+		planned := out.Code == meta.OK
+		if dryRun || !planned && out.Code != meta.ChangeUnderWay || planned && len(plan.Steps) == 0 && sameShards(plan.Shards, table.Shards) {
 			return plan.Answer(0), out, nil
 		}
-		out, err = c.Do(ctx, plan.Begin(meta.Keyed{}))
-		if err != nil || out.Code != meta.StalePlan {
+		if planned {
+			out, err = c.Do(ctx, plan.Begin(meta.Keyed{}))
+		}
+		switch {
+		case err == nil && out.Code == meta.ChangeUnderWay:
+			if !c.getsOn() {
+				return plan.Answer(0), out, nil
+			}
+			c.awaitEnd(ctx, out.Detail.Change)
+		case err == nil && out.Code == meta.StalePlan:
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		default:
 			c.awaitTable(ctx, func(t *meta.Cluster) bool { return err != nil || out.Code != meta.OK || t.Change(out.Change) != nil })
 			return plan.Answer(out.Change), out, err
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		if ctx.Err() != nil || c.ctx.Err() != nil {
 			return meta.Answer{}, out, nil
 		}
 	}
+}
+
+// getsOn reports whether a change that is under way waits for nothing that may not come: a node, or voters, that do not answer.
+func (c *Control) getsOn() bool {
+	left := meta.Remaining(c.Cluster(), c.view().View)
+	return len(left.Lost) == 0 && !slices.ContainsFunc(left.Steps, func(d meta.Due) bool {
+		return d.Wait == meta.AwaitNode || d.Wait == meta.AwaitQuorum || d.Wait == meta.AwaitVoter
+	})
+}
+
+// awaitEnd waits for the end of a change, for so long that it is time to look whether it gets on.
+func (c *Control) awaitEnd(ctx context.Context, id meta.ChangeID) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.IdleExchange)
+	defer cancel()
+	c.awaitTable(ctx, func(t *meta.Cluster) bool {
+		change := t.Change(id)
+		return change != nil && change.State != meta.Running
+	})
 }
 
 // Abort stops a change where it is.

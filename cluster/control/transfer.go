@@ -25,14 +25,14 @@ func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (led st
 		if err := c.eligible(shard, to); err != nil {
 			return err
 		}
-		if _, err := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to}); err != nil {
+		if _, err := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to}); err != nil && !c.mayHaveMoved(ctx, shard, leader, term, err) {
 			return err
 		}
 		c.begin(func() { c.hear(c.ctx, leader) })
 		if to != "" {
 			c.begin(func() { c.hear(c.ctx, to) })
 		}
-		if led, err = c.awaitLeader(ctx, shard, leader, term); err == nil && to != "" && led != to {
+		if led, err = c.awaitLeader(ctx, shard, leader, term); err == nil && (led == leader || to != "" && led != to) {
 			err = fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrElsewhere, led)
 		}
 		return err
@@ -113,11 +113,22 @@ func (c *Control) leadsStill(ctx context.Context, shard uint32, node string) err
 	return fmt.Errorf("%w: %w: shard %d", stock.ErrNotExecuted, ErrNoLeader, shard)
 }
 
-// awaitLeader returns who leads a shard after another has in a term.
+// mayHaveMoved reports whether leadership may have gone from a leader although the transfer failed: that is found out by who leads in a newer term.
+// One that still leads in the same term is not asked again: raft may refuse everything after two transfers that failed (raft#696).
+func (c *Control) mayHaveMoved(ctx context.Context, shard uint32, leader string, term uint64, err error) bool {
+	if !errors.Is(err, stock.ErrUnknown) || ctx.Err() != nil {
+		return false
+	}
+	c.hear(ctx, leader)
+	now, _, at := c.Leader(shard)
+	return now != leader || at != term
+}
+
+// awaitLeader returns who leads a shard after another has in a term: the same may again, if it says so itself.
 func (c *Control) awaitLeader(ctx context.Context, shard uint32, was string, term uint64) (string, error) {
 	for {
 		changed := c.Changed()
-		if now, _, at := c.Leader(shard); now != "" && now != was && at > term {
+		if now, _, at := c.Leader(shard); now != "" && at > term && (now != was || c.leadsStill(ctx, shard, now) == nil) {
 			return now, nil
 		}
 		select {

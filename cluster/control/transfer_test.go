@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/cluster"
+	"holdfast/cluster/meta"
 	"holdfast/stock"
 )
 
@@ -147,6 +148,43 @@ func TestANewLeaderIsKnownAtOnce(t *testing.T) {
 			if took := time.Since(began); took > 20*time.Millisecond {
 				t.Errorf("that %s leads was known everywhere after %v", to, took)
 			}
+		}
+	})
+}
+
+// A change that is asked for while another one is about to end is carried out after that, and one that waits in vain is refused with the other's name.
+func TestAChangeAwaitsTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 2)
+		defer w.close()
+		if err := w.join("n4", "n1:1"); err != nil {
+			t.Fatal(err)
+		}
+		c := w.node("n2").control
+		w.reaches("a change is under way", func() bool { return c.Cluster().UnderWay() != nil })
+		adding := c.Cluster().UnderWay().ID
+		if answer, out, err := c.RemoveNode(t.Context(), "n4", true); err != nil || out.Code != meta.ChangeUnderWay || answer.Change != "" {
+			t.Errorf("a dry run beside a change: %+v %v %v", answer, out, err)
+		}
+		answer, out, err := c.RemoveNode(t.Context(), "n4", false)
+		if err != nil || out.Code != meta.OK || answer.Change == "" || c.Cluster().Change(adding).State != meta.Completed {
+			t.Fatalf("beside a change: %+v %v %v", answer, out, err)
+		}
+		w.reaches("three nodes", func() bool { return w.settled(3) })
+		if err := w.join("n5", "n1:1"); err != nil {
+			t.Fatal(err)
+		}
+		w.reaches("another change is under way", func() bool { return c.Cluster().UnderWay() != nil })
+		w.node("n5").crash()
+		began := time.Now()
+		_, out, err = c.Balance(t.Context(), false)
+		if took := time.Since(began); err != nil || out.Code != meta.ChangeUnderWay || out.Detail.Change == 0 || took > 6*time.Second {
+			t.Errorf("beside a change that waits for a node that just died: %v %v after %v", out, err, took)
+		}
+		<-time.After(10 * time.Second)
+		began = time.Now()
+		if _, out, err = c.Balance(t.Context(), false); err != nil || out.Code != meta.ChangeUnderWay || time.Since(began) > time.Second {
+			t.Errorf("a while after that: %v %v after %v", out, err, time.Since(began))
 		}
 	})
 }

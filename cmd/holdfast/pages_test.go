@@ -200,7 +200,7 @@ func (h *home) typed(commands string) string {
 	}
 	if h.patient {
 		commands = again.ReplaceAllString(commands, "until $0; do sleep 0.5; done")
-		commands = strings.ReplaceAll(commands, ">check.txt 2>&1; do sleep 0.5;", ">check.txt 2>&1; do sleep 0.5; [ $((tries++ % 60)) -lt 59 ] || "+
+		commands = strings.ReplaceAll(commands, ">check.txt 2>&1; do sleep 0.5;", ">check.txt 2>&1; do sleep 0.5; [ $((tries++ % 10)) -lt 9 ] || "+
 			"bin/holdfast cluster balance >balance.txt 2>&1;")
 	}
 	if strings.Contains(commands, "--config") {
