@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/cluster"
@@ -65,6 +66,10 @@ func (u *upkeep) seed(shard uint32, members meta.Group, nodes []control.NodeStat
 	if len(from) == 0 {
 		return
 	}
+	// Another one is asked first each time: the database of the one before may lack the same.
+	first := u.seedings[shard] % len(from)
+	from = slices.Concat(from[first:], from[:first])
+	u.seedings[shard]++
 	ended := make(chan struct{})
 	u.seeding[shard] = ended
 	u.wg.Go(func() {

@@ -15,16 +15,17 @@ import (
 // how far the others' sinks are (rule R27), has this node's database filled from a peer's, raises the level once every node knows it (rule R1), and
 // keeps the cluster's table for the next start.
 type upkeep struct {
-	n       *Node
-	ctx     context.Context // ends with close
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	seeding map[uint32]chan struct{} // closed when the shard's seeding has ended; used by run only
-	late    map[uint32]*storage.Laggards
-	kept    uint64 // the version of the table that was written
-	unkept  uint64 // the newest that was not, which the log has a line about
-	raising bool
-	raised  chan struct{}
+	n        *Node
+	ctx      context.Context // ends with close
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+	seeding  map[uint32]chan struct{} // closed when the shard's seeding has ended; used by run only
+	seedings map[uint32]int           // how many were begun, by shard; used by run only
+	late     map[uint32]*storage.Laggards
+	kept     uint64 // the version of the table that was written
+	unkept   uint64 // the newest that was not, which the log has a line about
+	raising  bool
+	raised   chan struct{}
 }
 
 const (
@@ -38,7 +39,7 @@ const (
 
 func startUpkeep(n *Node) *upkeep {
 	u := &upkeep{
-		n: n, seeding: make(map[uint32]chan struct{}), late: make(map[uint32]*storage.Laggards), raised: make(chan struct{}, 1),
+		n: n, seeding: make(map[uint32]chan struct{}), seedings: make(map[uint32]int), late: make(map[uint32]*storage.Laggards), raised: make(chan struct{}, 1),
 	}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.wg.Go(u.run)
