@@ -34,6 +34,8 @@ var layers = []layer{
 	{"api", []string{"stock", "api"}},
 	{"storage", []string{"stock", "storage"}},
 	{"node", []string{"stock", "wal", "cluster", "actors", "api", "storage", "node"}},
+	{"bench/result", []string{"bench/sale"}},
+	{"bench/report", []string{"bench/sale", "bench/result", "bench/report"}},
 	{"bench", []string{"stock", "wal", "cluster", "actors", "api", "storage", "node", "bench"}},
 	{"cmd", []string{"stock", "wal", "cluster", "actors", "api", "storage", "node", "bench", "cmd"}},
 	{"internal", nil},
