@@ -16,6 +16,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"holdfast/internal/pagetest"
 	"holdfast/wal"
 )
 
@@ -27,10 +28,9 @@ var (
 )
 
 const (
-	resultsFile  = "../bench/results/wal.json"
-	resultsPage  = "../docs/benchmarks.md"
-	resultsBegin = "<!-- results of the log begin -->\n"
-	resultsEnd   = "<!-- results of the log end -->\n"
+	resultsFile = "../bench/results/wal.json"
+	resultsPage = "../docs/benchmarks.md"
+	rewritePage = "go test ./wal -run TestBenchmarksPage -args -refresh"
 )
 
 // results is what one run of -measure found.
@@ -76,38 +76,13 @@ type spread [3]float64
 // TestBenchmarksPage holds the page to the results. With -args -measure it measures first.
 func TestBenchmarksPage(t *testing.T) {
 	if *measure {
-		write(t, resultsFile, encoded(t, measureAll(t)))
+		pagetest.WriteJSON(t, resultsFile, measureAll(t))
 	}
 	var r results
 	text, err := os.ReadFile(resultsFile)
 	must(t, err)
 	must(t, json.Unmarshal(text, &r))
-	page, err := os.ReadFile(resultsPage)
-	must(t, err)
-	before, rest, found := strings.Cut(string(page), resultsBegin)
-	_, after, ended := strings.Cut(rest, resultsEnd)
-	if !found || !ended {
-		t.Fatalf("%s has no place for the results of the log", resultsPage)
-	}
-	want := before + resultsBegin + r.render() + resultsEnd + after
-	if *measure || *refresh {
-		write(t, resultsPage, []byte(want))
-	} else if want != string(page) {
-		t.Errorf("%s does not show what %s says: go test ./wal -run TestBenchmarksPage -args -refresh", resultsPage, resultsFile)
-	}
-}
-
-func write(t *testing.T, name string, text []byte) {
-	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(name), 0o755))
-	must(t, os.WriteFile(name, text, 0o644))
-}
-
-func encoded(t *testing.T, r results) []byte {
-	t.Helper()
-	text, err := json.MarshalIndent(r, "", "  ")
-	must(t, err)
-	return append(text, '\n')
+	pagetest.Part{Page: resultsPage, Name: "results of the log", Rewrite: rewritePage}.Hold(t, r.render(), *measure || *refresh)
 }
 
 // measureAll lets the rivals take turns at each job, round by round.
