@@ -52,3 +52,9 @@ type Leaders interface {
 	KillLeader(ctx context.Context, sku string) error
 	Heal(ctx context.Context) error
 }
+
+// Picker is a target that cannot list its orders, but look up single ones. An audit looks at a sample of them then.
+type Picker interface {
+	// Pick visits those orders of the given SKUs whose ids are wanted.
+	Pick(ctx context.Context, skus []string, wanted func(id string) bool, visit func(Stored)) error
+}
