@@ -34,6 +34,8 @@ var layers = []layer{
 	{"api", []string{"stock", "api"}},
 	{"storage", []string{"stock", "storage"}},
 	{"node", []string{"stock", "wal", "cluster", "actors", "api", "storage", "node"}},
+	{"bench/load", nil},
+	{"bench/probe", nil},
 	{"bench/plot", nil},
 	{"bench/result", []string{"bench/sale"}},
 	{"bench/report", []string{"bench/sale", "bench/result", "bench/plot"}},
