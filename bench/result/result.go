@@ -31,7 +31,7 @@ type Result struct {
 	Errors  int64 `json:"errors"`
 	Unknown int64 `json:"unknown"`
 
-	// Latency is of calls that were answered with success; a call is Batch orders.
+	// Latency is of orders that were accepted, and of those that never got an answer: their callers waited, too.
 	Latency Latency `json:"latency_ms"`
 	Fsync   Fsync   `json:"fsync_ms"`
 	Audit   Audit   `json:"audit"`
@@ -61,6 +61,22 @@ type Details struct {
 	Reasons map[string]int64 `json:"reasons,omitempty"`
 	// Missed are arrivals of an open loop that could not be started in time; their wait is part of their latency.
 	Missed uint64 `json:"missed"`
+	// Full are arrivals of an open loop that found all MaxOutstanding calls under way; Abandoned orders that came and were never asked for, because the
+	// run was interrupted or its patience over. Their wait is part of the latency, too.
+	Full           uint64 `json:"full"`
+	Abandoned      uint64 `json:"abandoned"`
+	MaxOutstanding int    `json:"max_outstanding"`
+	// Interrupted: the run did not last as long as it should.
+	Interrupted bool `json:"interrupted"`
+	// FailedLatency is that of errors; Lag how late calls of an open loop were begun, which is part of every latency.
+	FailedLatency Latency `json:"failed_latency_ms"`
+	Lag           Latency `json:"lag_ms"`
+	// FsyncSlowest is the slowest fsync of the probe, in milliseconds; Audited how many orders the audit looked at one by one, Stored how many rows in
+	// storage, and Unresolved how many outcomes nobody could find out.
+	FsyncSlowest float64 `json:"fsync_slowest_ms"`
+	Audited      int64   `json:"audited"`
+	Stored       int64   `json:"stored"`
+	Unresolved   int64   `json:"unresolved"`
 	// CeilingPerS is what the generator itself can ask of a target that does nothing.
 	CeilingPerS float64     `json:"ceiling_per_s"`
 	Percentiles []Quantile  `json:"percentiles,omitempty"`
