@@ -77,7 +77,7 @@ func TestRatioIsWithinARound(t *testing.T) {
 		}
 		return all
 	}
-	w := result.Work{Runs: map[string][]result.Result{"ours": runs(10, 40, 30, 999), "theirs": runs(10, 10, 20)}}
+	w := result.Work{Runs: map[string][]result.Result{"ours": runs(10, 7, 40, 30, 999), "theirs": runs(10, 0, 10, 20)}}
 	if got, want := w.Ratio("ours", "theirs", result.Accepted), (result.Ratio{Over: "ours", Under: "theirs", Figure: result.Accepted, Least: 1, Median: 1.5, Most: 4}); got != want {
 		t.Errorf("%+v, not %+v", got, want)
 	}

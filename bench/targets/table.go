@@ -1,0 +1,110 @@
+package targets
+
+import "holdfast/bench/result"
+
+// The stored results, by what measures them.
+const (
+	compareFile = "compare.json"
+	threeFile   = "hot-three.json"
+	oneFile     = "hot-one.json"
+	refuseFile  = "soldout.json"
+	idleFile    = "unloaded.json"
+	idleHTTP    = "unloaded-http.json"
+	halfFile    = "half.json"
+	manyFile    = "many.json"
+	failFile    = "failover.json"
+	memoryFile  = "memory.txt"
+	replayFile  = "replay.txt"
+	restartFile = "restart.txt"
+	cutFile     = "snapshot.txt"
+	moveFile    = "transfer.txt"
+	logFile     = "wal.json"
+)
+
+// The commands that store them.
+const (
+	compareCommand = "holdfast bench compare --rounds 5 -o json > bench/results/" + compareFile
+	threeCommand   = "holdfast bench --nodes 3 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + threeFile
+	oneCommand     = "holdfast bench --nodes 1 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + oneFile
+	logCommand     = "go test ./wal -run TestBenchmarksPage -timeout 1h -args -measure -rounds 5 -recovery-mib 1024"
+	memoryCommand  = "go test ./stock -run NONE -bench Memory -count 3 | tee bench/results/" + memoryFile
+)
+
+var (
+	hotThree = shape{scenario: "hot", target: "in-process", nodes: 3}
+	hotOne   = shape{scenario: "hot", target: "in-process", nodes: 1}
+)
+
+// All are the targets, in their order.
+var All = []Target{
+	{Name: "P1", Work: "HTTP, one order a request, one hot SKU, 3 replicas", Checks: []Check{
+		{"to Redis, Lua, AOF always, not pipelined", atLeast(1, "x"), compareCommand, compared(compareFile, "http-one", "holdfast", "redis", result.Accepted)},
+		{"to PostgreSQL's hot row", atLeast(30, "x"), compareCommand, compared(compareFile, "http-one", "holdfast", "postgres", result.Accepted)},
+	}},
+	{Name: "P2", Work: "HTTP, batches, one hot SKU, 3 replicas", Checks: []Check{
+		{"to Redis, Lua, AOF always, pipelined", atLeast(4, "x"), compareCommand, compared(compareFile, "http-batch", "holdfast", "redis-pipelined", result.Accepted)},
+	}},
+	{Name: "P3", Work: "in process, one hot SKU, whole state machine", Checks: []Check{
+		{"3 replicas", atLeast(500_000, "orders/s"), threeCommand, run(threeFile, hotThree, accepted)},
+		{"one", atLeast(1_000_000, "orders/s"), oneCommand, run(oneFile, hotOne, accepted)},
+	}},
+	{Name: "P4", Work: "refusals of a sold-out SKU", Checks: []Check{
+		{"in process", atLeast(1_500_000, "orders/s"), "holdfast bench --scenario soldout --nodes 3 --clients 16 --batch 1000 --sink none -o json > bench/results/" + refuseFile,
+			run(refuseFile, shape{scenario: "soldout", target: "in-process", nodes: 3}, func(r result.Result) float64 { return r.RefusedPerS })},
+		{"HTTP, to a handler that does nothing", atLeast(0.9, "x"), compareCommand, compared(compareFile, "soldout-http", "holdfast", "nothing", result.Refused)},
+	}},
+	{Name: "P5", Work: "unloaded latency, one caller, 3 replicas", Checks: []Check{
+		{"p50 less two fsyncs, a round trip over loopback included", atMost(0.2, "ms"), "holdfast bench --nodes 3 --clients 1 --sink none -o json > bench/results/" + idleFile,
+			run(idleFile, shape{scenario: "hot", target: "in-process", nodes: 3, clients: 1, batch: 1}, beyondFsync)},
+		{"the same over HTTP", atMost(0.4, "ms"), "holdfast bench --target http://127.0.0.1:8080 --clients 1 -o json > bench/results/" + idleHTTP,
+			run(idleHTTP, shape{scenario: "hot", target: "http", clients: 1, batch: 1}, beyondFsync)},
+	}},
+	{Name: "P6", Work: "loaded latency, one hot SKU, 3 replicas, open loop", Checks: []Check{
+		{"p99", atMost(3, "ms"), "holdfast bench --nodes 3 --rate HALF --clients 64 --batch 100 --sink none -o json > bench/results/" + halfFile,
+			run(halfFile, shape{scenario: "hot", target: "in-process", nodes: 3, loop: "open"}, func(r result.Result) float64 { return r.Latency.P99 })},
+		{"its rate to that of P3", atLeast(0.5, "x"), threeCommand, ratio(halfFile, threeFile, shape{loop: "open", nodes: 3}, hotThree, rates)},
+	}},
+	{Name: "P7", Work: "memory, 10^6 orders", Checks: []Check{
+		{"heap per open order, all told", atMost(200, "B"), memoryCommand, goBench(memoryFile, "Memory/state=open", "B/order")},
+		{"heap per settled order", atMost(64, "B"), memoryCommand, goBench(memoryFile, "Memory/state=settled", "B/order")},
+	}},
+	{Name: "P8", Work: "many SKUs", Checks: []Check{
+		{"zipf over 100,000, to P3", atLeast(0.7, "x"), "holdfast bench --scenario zipf --skus 100000 --nodes 3 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + manyFile,
+			ratio(manyFile, threeFile, shape{scenario: "zipf", target: "in-process", nodes: 3, skus: 100_000}, hotThree, rates)},
+		{"heap of 10^6 idle SKUs", atMost(400, "MB"), memoryCommand, goBench(memoryFile, "MemoryOfIdleSKUs", "MB")},
+	}},
+	{Name: "P9", Work: "restart", Checks: []Check{
+		{"replay", atLeast(1_000_000, "orders/s"), "go test ./stock -run NONE -bench Replay -count 5 | tee bench/results/" + replayFile, goBench(replayFile, "Replay", "orders/s")},
+		{"kill -9 to serving, 10^7 orders in log and snapshot", atMost(5, "s"), "go test ./node -run NONE -bench Restart -benchtime 1x | tee bench/results/" + restartFile,
+			goBench(restartFile, "Restart", "s")},
+	}},
+	{Name: "P10", Work: "orders while a snapshot is taken", Checks: []Check{
+		{"p99 to that without", atMost(1.3, "x"), "go test ./node -run NONE -bench 'Orders/nodes=3/what=order/callers=16/batch=256' -benchtime 4000000x -count 5 -args -bench-snapshot | tee bench/results/" + cutFile,
+			goBenchRatio(cutFile, "Orders/nodes=3/what=order/callers=16/batch=256", "ms-p99-in-snapshot", "ms-p99")},
+	}},
+	{Name: "P11", Work: "a leader is lost", Checks: []Check{
+		{"kill -9 to the next order acknowledged, p99", atMost(3, "s"), "holdfast bench --scenario failover --nodes 3 --duration 5m -o json > bench/results/" + failFile,
+			run(failFile, shape{scenario: "failover", nodes: 3, gaps: 10}, longestGap)},
+		{"planned transfer", atMost(100, "ms"), "go test ./node -run NONE -bench Transfer -count 5 | tee bench/results/" + moveFile, goBench(moveFile, "Transfer", "ms-p99")},
+	}},
+	{Name: "P12", Work: "the log's appends, to raft-wal's in the same round", Checks: []Check{
+		{"1 group", atLeast(1, "x"), logCommand, logRatio(logFile, 1)},
+		{"8 groups on one disk", atLeast(3, "x"), logCommand, logRatio(logFile, 8)},
+	}},
+}
+
+func accepted(r result.Result) float64 { return r.AcceptedPerS }
+
+func rates(over, under result.Result) float64 { return over.AcceptedPerS / under.AcceptedPerS }
+
+// beyondFsync is what a call took beyond the two fsyncs in turn that it has to wait for, in ms.
+func beyondFsync(r result.Result) float64 { return r.Latency.P50 - 2*(r.Fsync.P50+r.FsyncDelayMS) }
+
+// longestGap is in seconds. With fewer than a hundred kills the longest stands for the 99th percentile.
+func longestGap(r result.Result) float64 {
+	var most float64
+	for _, g := range r.Gaps {
+		most = max(most, g.GapMS/1000)
+	}
+	return most
+}
