@@ -16,13 +16,14 @@ const (
 // on this machine as it is now. A target that shares the machine leaves it less. A figure near it says something of the generator, not of the target.
 func Ceiling(cfg Config) float64 {
 	batch := max(cfg.Batch, 1)
-	c := Config{Batch: batch, Clients: cfg.Clients, MaxOutstanding: cfg.MaxOutstanding, Duration: ceilingTime, Patience: time.Nanosecond, Seed: cfg.Seed}
+	c := Config{Batch: batch, Clients: cfg.Clients, MaxOutstanding: cfg.MaxOutstanding, Duration: ceilingTime, Seed: cfg.Seed, forgetful: true}
 	if cfg.Rate > 0 {
 		c.Rate = ceilingCalls * float64(batch)
 	}
+	begin := time.Now()
 	r, err := Run(context.Background(), c, func(_ context.Context, _ int, r *Record) { r.Accepted = batch })
 	if err != nil {
 		return 0
 	}
-	return float64(r.Within.Accepted) / r.Window.Seconds()
+	return float64(r.Totals.Accepted) / time.Since(begin).Seconds()
 }

@@ -53,6 +53,8 @@ type Config struct {
 	// OnInterval is told of each interval when it is over, from one goroutine; nil: nobody is.
 	OnInterval func(Interval)
 
+	// forgetful: what comes and cannot be asked in time is left alone rather than counted, to find out how much can.
+	forgetful bool
 	// nap waits for less than a few milliseconds; nil: as precisely as the system can.
 	nap func(time.Duration)
 }

@@ -63,7 +63,7 @@ func (e *engine) pace(ctx context.Context, s *schedule, q *queue) {
 		if full := q.announce(n); now >= e.from {
 			e.full.Add(uint64(full))
 		}
-		if !more || now > e.end()+e.cfg.Patience {
+		if !more || now > e.end()+e.cfg.Patience || e.cfg.forgetful && now > e.end() {
 			return
 		}
 		e.wait(ctx, max(at-now, slot))
@@ -88,6 +88,9 @@ func (e *engine) wait(ctx context.Context, d time.Duration) {
 
 // abandon counts what came and was not begun: what is in the queue, and what the queue had no room for.
 func (e *engine) abandon(s *schedule, q *queue) {
+	if e.cfg.forgetful {
+		return
+	}
 	now, batch := e.elapsed(), int64(e.cfg.Batch)
 	lose := func(at time.Duration) {
 		if at >= e.from {
