@@ -69,21 +69,3 @@ func TestReadRefuses(t *testing.T) {
 		t.Errorf("no file: %v, %v", ok, err)
 	}
 }
-
-func TestRatioIsWithinARound(t *testing.T) {
-	runs := func(rates ...float64) (all []result.Result) {
-		for _, rate := range rates {
-			all = append(all, result.Result{AcceptedPerS: rate})
-		}
-		return all
-	}
-	w := result.Work{Runs: map[string][]result.Result{"ours": runs(10, 7, 40, 30, 999), "theirs": runs(10, 0, 10, 20)}}
-	if got, want := w.Ratio("ours", "theirs", result.Accepted), (result.Ratio{Over: "ours", Under: "theirs", Figure: result.Accepted, Least: 1, Median: 1.5, Most: 4}); got != want {
-		t.Errorf("%+v, not %+v", got, want)
-	}
-	for _, other := range []result.Ratio{w.Ratio("ours", "nobody", result.Accepted), w.Ratio("ours", "theirs", "beauty")} {
-		if other.Median != 0 || other.Most != 0 {
-			t.Errorf("a ratio of nothing: %+v", other)
-		}
-	}
-}

@@ -5,9 +5,7 @@ import "holdfast/bench/result"
 // The stored results, by what measures them.
 const (
 	compareFile = "compare.json"
-	threeFile   = "hot-three.json"
-	oneFile     = "hot-one.json"
-	refuseFile  = "soldout.json"
+	threeFile   = "hot.json"
 	idleFile    = "unloaded.json"
 	idleHTTP    = "unloaded-http.json"
 	halfFile    = "half.json"
@@ -24,43 +22,45 @@ const (
 // The commands that store them.
 const (
 	compareCommand = "holdfast bench compare --rounds 5 -o json > bench/results/" + compareFile
-	threeCommand   = "holdfast bench --nodes 3 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + threeFile
-	oneCommand     = "holdfast bench --nodes 1 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + oneFile
+	threeCommand   = "holdfast bench --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + threeFile
 	logCommand     = "go test ./wal -run TestBenchmarksPage -timeout 1h -args -measure -rounds 5 -recovery-mib 1024"
 	memoryCommand  = "go test ./stock -run NONE -bench Memory -count 3 | tee bench/results/" + memoryFile
 )
 
-var (
-	hotThree = shape{scenario: "hot", target: "in-process", nodes: 3}
-	hotOne   = shape{scenario: "hot", target: "in-process", nodes: 1}
+// The contestants of ours, and theirs, as a comparison calls them.
+const (
+	oursHTTP, oursThree, oursOne  = "holdfast-http", "holdfast-3", "holdfast-1"
+	redis, postgres, emptyHandler = "redis", "postgres", "nothing"
 )
+
+var hotThree = shape{scenario: "hot", target: "in-process", nodes: 3}
 
 // All are the targets, in their order.
 var All = []Target{
 	{Name: "P1", Work: "HTTP, one order a request, one hot SKU, 3 replicas", Checks: []Check{
-		{"to Redis, Lua, AOF always, not pipelined", atLeast(1, "x"), compareCommand, compared(compareFile, "http-one", "holdfast", "redis", result.Accepted)},
-		{"to PostgreSQL's hot row", atLeast(30, "x"), compareCommand, compared(compareFile, "http-one", "holdfast", "postgres", result.Accepted)},
+		{"to Redis, Lua, AOF always, not pipelined, no replica", atLeast(1, "x"), compareCommand, toRival(compareFile, contest{"P1", oursHTTP, 1}, redis)},
+		{"to PostgreSQL's hot row", atLeast(30, "x"), compareCommand, toRival(compareFile, contest{"P1", oursHTTP, 1}, postgres)},
 	}},
-	{Name: "P2", Work: "HTTP, batches, one hot SKU, 3 replicas", Checks: []Check{
-		{"to Redis, Lua, AOF always, pipelined", atLeast(4, "x"), compareCommand, compared(compareFile, "http-batch", "holdfast", "redis-pipelined", result.Accepted)},
+	{Name: "P2", Work: "HTTP, batches, one hot SKU, 3 replicas, to Redis, Lua, AOF always, pipelined", Checks: []Check{
+		{"batches of 100", atLeast(4, "x"), compareCommand, toRival(compareFile, contest{"P2", oursHTTP, 100}, redis)},
+		{"batches of 1,000", atLeast(4, "x"), compareCommand, toRival(compareFile, contest{"P2", oursHTTP, 1000}, redis)},
 	}},
 	{Name: "P3", Work: "in process, one hot SKU, whole state machine", Checks: []Check{
-		{"3 replicas", atLeast(500_000, "orders/s"), threeCommand, run(threeFile, hotThree, accepted)},
-		{"one", atLeast(1_000_000, "orders/s"), oneCommand, run(oneFile, hotOne, accepted)},
+		{"3 replicas", atLeast(500_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P3", ours: oursThree})},
+		{"one", atLeast(1_000_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P3", ours: oursOne})},
 	}},
 	{Name: "P4", Work: "refusals of a sold-out SKU", Checks: []Check{
-		{"in process", atLeast(1_500_000, "orders/s"), "holdfast bench --scenario soldout --nodes 3 --clients 16 --batch 1000 --sink none -o json > bench/results/" + refuseFile,
-			run(refuseFile, shape{scenario: "soldout", target: "in-process", nodes: 3}, func(r result.Result) float64 { return r.RefusedPerS })},
-		{"HTTP, to a handler that does nothing", atLeast(0.9, "x"), compareCommand, compared(compareFile, "soldout-http", "holdfast", "nothing", result.Refused)},
+		{"in process", atLeast(1_500_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P4", ours: oursThree})},
+		{"HTTP, to a handler that does nothing", atLeast(0.9, "x"), compareCommand, toRival(compareFile, contest{"P4", oursHTTP, 1}, emptyHandler)},
 	}},
 	{Name: "P5", Work: "unloaded latency, one caller, 3 replicas", Checks: []Check{
-		{"p50 less two fsyncs, a round trip over loopback included", atMost(0.2, "ms"), "holdfast bench --nodes 3 --clients 1 --sink none -o json > bench/results/" + idleFile,
+		{"p50 less two fsyncs, a round trip over loopback included", atMost(0.2, "ms"), "holdfast bench --clients 1 --sink none -o json > bench/results/" + idleFile,
 			run(idleFile, shape{scenario: "hot", target: "in-process", nodes: 3, clients: 1, batch: 1}, beyondFsync)},
 		{"the same over HTTP", atMost(0.4, "ms"), "holdfast bench --target http://127.0.0.1:8080 --clients 1 -o json > bench/results/" + idleHTTP,
 			run(idleHTTP, shape{scenario: "hot", target: "http", clients: 1, batch: 1}, beyondFsync)},
 	}},
 	{Name: "P6", Work: "loaded latency, one hot SKU, 3 replicas, open loop", Checks: []Check{
-		{"p99", atMost(3, "ms"), "holdfast bench --nodes 3 --rate HALF --clients 64 --batch 100 --sink none -o json > bench/results/" + halfFile,
+		{"p99", atMost(3, "ms"), "holdfast bench --rate HALF --clients 64 --batch 100 --sink none -o json > bench/results/" + halfFile,
 			run(halfFile, shape{scenario: "hot", target: "in-process", nodes: 3, loop: "open"}, func(r result.Result) float64 { return r.Latency.P99 })},
 		{"its rate to that of P3", atLeast(0.5, "x"), threeCommand, ratio(halfFile, threeFile, shape{loop: "open", nodes: 3}, hotThree, rates)},
 	}},
@@ -92,8 +92,6 @@ var All = []Target{
 		{"8 groups on one disk", atLeast(3, "x"), logCommand, logRatio(logFile, 8)},
 	}},
 }
-
-func accepted(r result.Result) float64 { return r.AcceptedPerS }
 
 func rates(over, under result.Result) float64 { return over.AcceptedPerS / under.AcceptedPerS }
 
