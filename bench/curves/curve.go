@@ -1,7 +1,6 @@
 package curves
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -26,32 +25,16 @@ type Found struct {
 	Runs  []result.Result `json:"runs"`
 }
 
-// ErrUnsound is returned when a stored run may not be published.
-var ErrUnsound = errors.New("a run that may not be published")
-
-// Check returns ErrUnsound when a run failed its audit, has no fsync probe, or does not say which loop it is.
+// Check returns result.ErrUnsound when there is a run that may not be published.
 func (m Measured) Check() error {
 	for _, c := range m.Curves {
 		for _, f := range c.Points {
 			for _, r := range f.Runs {
-				if err := Sound(r); err != nil {
+				if err := r.Sound(); err != nil {
 					return fmt.Errorf("%s at %d with %d nodes: %w", c.Name, f.X, f.Nodes, err)
 				}
 			}
 		}
-	}
-	return nil
-}
-
-// Sound returns ErrUnsound when a run may not be published.
-func Sound(r result.Result) error {
-	switch {
-	case !r.Audit.Passed():
-		return fmt.Errorf("%w: its audit found %+v", ErrUnsound, r.Audit)
-	case r.Fsync.P50 <= 0:
-		return fmt.Errorf("%w: it has no fsync probe", ErrUnsound)
-	case r.Loop != "open" && r.Loop != "closed":
-		return fmt.Errorf("%w: it does not say its loop", ErrUnsound)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (plan Plan) round(ctx context.Context, s Sweep, round int, c *Curve) error 
 			s.Set(&p, x)
 			r, err := plan.Run(ctx, p)
 			if err == nil {
-				err = Sound(r)
+				err = r.Sound()
 			}
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s at %d with %d nodes: %w", s.Name, x, line.Nodes, err))

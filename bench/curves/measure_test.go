@@ -23,6 +23,7 @@ func invented(_ context.Context, p curves.Point) (result.Result, error) {
 		DurationS: p.Duration.Seconds(), Machine: result.Machine{CPU: "a processor", Cores: 2, OS: "linux", Go: "go1"}, Commit: "abcdef0"}
 	r.AcceptedPerS = float64(1000*p.Clients+10*p.SKUs) + float64(p.Seed*100)
 	r.Latency = result.Latency{P50: 1, P99: float64(p.Nodes) * 2.5}
+	r.Accepted, r.Audited = 1, 1
 	r.Fsync = result.Fsync{P50: 0.125, P99: 0.25}
 	r.Started = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return r, nil
@@ -125,6 +126,9 @@ func TestUnsoundRunsAreLeftOut(t *testing.T) {
 	for name, spoil := range map[string]func(*result.Result) error{
 		"oversold":    func(r *result.Result) error { r.Audit.Oversold = 1; return nil },
 		"lost":        func(r *result.Result) error { r.Audit.Lost = 1; return nil },
+		"no audit":    func(r *result.Result) error { r.Audited = 0; return nil },
+		"unresolved":  func(r *result.Result) error { r.Unresolved = 1; return nil },
+		"interrupted": func(r *result.Result) error { r.Interrupted = true; return nil },
 		"no probe":    func(r *result.Result) error { r.Fsync = result.Fsync{}; return nil },
 		"no loop":     func(r *result.Result) error { r.Loop = ""; return nil },
 		"not run":     func(*result.Result) error { return broken },
@@ -146,7 +150,7 @@ func TestUnsoundRunsAreLeftOut(t *testing.T) {
 				}
 				return
 			}
-			if !left || !errors.Is(err, curves.ErrUnsound) && !errors.Is(err, broken) {
+			if !left || !errors.Is(err, result.ErrUnsound) && !errors.Is(err, broken) {
 				t.Errorf("%v\n%s", err, page)
 			}
 		})
@@ -194,7 +198,7 @@ func TestStoredIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	pagetest.Write(t, name, text)
-	if _, err := curves.Read(name); !errors.Is(err, curves.ErrUnsound) {
+	if _, err := curves.Read(name); !errors.Is(err, result.ErrUnsound) {
 		t.Errorf("a run that failed its audit is read: %v", err)
 	}
 }

@@ -18,6 +18,8 @@ type Axis struct {
 	FromZero bool
 	// Marks replace those that the scale would choose.
 	Marks []Mark
+	// Say is how a value is said to those who point at it; nil: as a number with the label behind it.
+	Say func(v float64) string
 }
 
 // Mark is a labelled place on an axis.
@@ -44,4 +46,11 @@ func (p Plot) drawable(l Line) []Point {
 		}
 	}
 	return kept
+}
+
+func (a Axis) said(v float64) string {
+	if a.Say != nil {
+		return a.Say(v)
+	}
+	return Number(v) + " " + a.Label
 }

@@ -9,7 +9,7 @@ import (
 // The size of a plot and the room around its area, in user units.
 const (
 	width, height            = 720, 320
-	left, right, top, bottom = 70, 16, 40, 52
+	left, right, top, bottom = 70, 30, 46, 52
 	areaW, areaH             = width - left - right, height - top - bottom
 	legendStep               = 150
 )
@@ -93,7 +93,7 @@ func (p Plot) drawLine(b *strings.Builder, i int, l Line, x, y scale) {
 			move = 'M'
 		}
 		fmt.Fprintf(&path, "%c%.1f %.1f", move, px, py)
-		said := fmt.Sprintf("%s: %s %s, %s %s", l.Name, Number(at.X), p.X.Label, Number(at.Y), p.Y.Label)
+		said := fmt.Sprintf("%s: %s, %s", l.Name, p.X.said(at.X), p.Y.said(at.Y))
 		marks.WriteString(mark(hue, px, py, html.EscapeString(said)) + "\n")
 	}
 	if len(points) > 0 {

@@ -70,7 +70,7 @@ func distribution(r result.Result, baseline *result.Result) figure {
 	for _, q := range r.Percentiles {
 		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.6g %%", 100*q.Fraction), plot.Number(q.MS)})
 	}
-	x := plot.Axis{Label: "percentile", Log: true}
+	x := plot.Axis{Label: "percentile", Log: true, Say: func(rare float64) string { return fmt.Sprintf("%.6g %%", 100*(1-1/rare)) }}
 	for i, text := range []string{"0", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999"} {
 		x.Marks = append(x.Marks, plot.Mark{At: math.Pow10(i), Text: text + " %"})
 	}

@@ -25,7 +25,9 @@ func sample() result.Result {
 		Latency: result.Latency{P50: 1.2, P90: 2, P99: 4.5, P999: 9.25, Max: 31}, Fsync: result.Fsync{P50: 0.1, P99: 0.3},
 		Machine: result.Machine{CPU: "a processor", Cores: 2, OS: "linux", Go: "go1"}, Commit: "abcdef0"}
 	r.Details = result.Details{Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), WarmupS: 2, SKUs: 1, Shards: 4, Missed: 17, CeilingPerS: 2e6,
-		About:          sale.About{Name: "in-process", Version: "dev", Durability: "fsync on 2 of 3 nodes", Replicas: 3, Nodes: 3, Sink: "sqlite"},
+		About: sale.About{Name: "in-process", Version: "dev", Durability: "fsync on 2 of 3 nodes", Replicas: 3, Nodes: 3, Sink: "sqlite"},
+		Full:  5, MaxOutstanding: 4096, Abandoned: 8, FsyncSlowest: 0.75, Audited: 490_015, Stored: 300_001, Unresolved: 1, Interrupted: true,
+		Lag: result.Latency{P50: 0.011}, FailedLatency: result.Latency{P99: 77},
 		RefusedLatency: result.Latency{P50: 0.2, P99: 0.9, Max: 3}, Reasons: map[string]int64{"sold_out": 190_000, "overloaded": 12},
 		Thresholds: []result.Threshold{{Text: "p99<5ms", Value: 4.5, Passed: true}, {Text: "errors=0", Value: 12}},
 		Gaps:       []result.Gap{{AtS: 3, GapMS: 1180}}}
@@ -100,8 +102,8 @@ func TestReportShowsEverything(t *testing.T) {
 		t.Errorf("a table without caption or a plot without description: %v", elements)
 	}
 	for _, want := range []string{"Audit passed", "300000 orders, 30 k orders/s", "sold_out", "190000", "overloaded", "p99<5ms", "met", "errors=0", "missed", "Thresholds missed: 1",
-		"open: 50 k orders/s", "17 arrivals", "2 M orders/s of a target", "no order accepted for 1180 ms", "fsync on 2 of 3 nodes", "p50 0.1 ms, p99 0.3 ms", "abcdef0",
-		"a processor", "99.99 %", "HTTP: orders enter by function call", "2026-01-02T03:04:05Z", "9.25", "prefers-color-scheme"} {
+		"open: 50 k orders/s", "17 arrivals", "2 M orders/s of a target", "no order accepted for 1180 ms", "fsync on 2 of 3 nodes", "p50 0.1 ms, p99 0.3 ms, slowest 0.75 ms", "5 arrivals, with 4096 calls", "8 orders that came", "490015", "300001", "0.011", "77", "interrupted", "abcdef0",
+		"a processor", "99.99 %", "HTTP: orders enter by function call", "2026-01-02T03:04:05Z", "9.25", "prefers-color-scheme", "this run: 99.9 %, 32 ms"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -3,6 +3,6 @@
 //
 // The names in JSON are a contract: fields are added, never renamed or removed. A field that a run could not fill is its zero value.
 //
-// Files: result.go a run, series.go its course over time and its distribution, file.go
-// results as files.
+// Files: result.go a run, series.go its course over time and its distribution, sound.go
+// what may be published, file.go results as files.
 package result

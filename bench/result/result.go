@@ -50,7 +50,7 @@ type Details struct {
 	// Skew is the exponent of the SKUs' popularity; 0: all alike.
 	Skew   float64 `json:"skew"`
 	Shards int     `json:"shards"`
-	// PayloadBytes is what an order carries beside what it must.
+	// PayloadBytes is how long an order's user and key are together; 0: as the scenario has it.
 	PayloadBytes int `json:"payload_bytes"`
 	// Preloaded is how many orders were stored before the warm-up.
 	Preloaded int64      `json:"preloaded"`

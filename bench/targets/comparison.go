@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"holdfast/bench/curves"
 	"holdfast/bench/plot"
 	"holdfast/bench/result"
 	"holdfast/bench/sale"
@@ -61,7 +60,7 @@ func matchOf(stored fs.FS, name string, want contest) (comparison, match, error)
 	if err := decode(stored, name, &c); err != nil {
 		return c, match{}, err
 	}
-	if err := curves.Sound(result.Result{Audit: c.Audit, Fsync: c.Fsync, Loop: c.Loop}); err != nil {
+	if err := (result.Result{Audit: c.Audit, Fsync: c.Fsync, Loop: c.Loop}).Sound(); err != nil {
 		return c, match{}, fmt.Errorf("%s: %w", name, err)
 	}
 	for _, m := range c.Matches {

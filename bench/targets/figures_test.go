@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"holdfast/bench/curves"
 	"holdfast/bench/result"
 	"holdfast/bench/targets"
 )
@@ -139,10 +138,10 @@ func TestWhatIsNotTheTargetsWorkIsNoFigure(t *testing.T) {
 		"closed loop":    {"P6", "half.json", hot(nil), targets.ErrOther},
 		"loaded":         {"P5", "unloaded.json", hot(nil), targets.ErrOther},
 		"few kills":      {"P11", "failover.json", hot(failover(9)), targets.ErrOther},
-		"oversold":       {"P5", "unloaded.json", alone(func(r *result.Result) { r.Audit.Oversold = 1 }), curves.ErrUnsound},
-		"no probe":       {"P5", "unloaded.json", alone(func(r *result.Result) { r.Fsync = result.Fsync{} }), curves.ErrUnsound},
+		"oversold":       {"P5", "unloaded.json", alone(func(r *result.Result) { r.Audit.Oversold = 1 }), result.ErrUnsound},
+		"no probe":       {"P5", "unloaded.json", alone(func(r *result.Result) { r.Fsync = result.Fsync{} }), result.ErrUnsound},
 		"no result":      {"P5", "unloaded.json", "{}", result.ErrNotAResult},
-		"rival oversold": {"P1", "compare.json", strings.Replace(comparison, `"oversold":0`, `"oversold":1`, 1), curves.ErrUnsound},
+		"rival oversold": {"P1", "compare.json", strings.Replace(comparison, `"oversold":0`, `"oversold":1`, 1), result.ErrUnsound},
 		"rival skipped":  {"P1", "compare.json", strings.ReplaceAll(comparison, `"redis"`, `"another"`), targets.ErrOther},
 		"no such work":   {"P2", "compare.json", comparison, targets.ErrOther},
 		"no such unit":   {"P7", "memory.txt", "BenchmarkMemory/state=open-2 1 5 ns/op\n", targets.ErrOther},

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"holdfast/bench/curves"
 	"holdfast/bench/plot"
 	"holdfast/bench/result"
 )
@@ -36,7 +35,7 @@ func load(stored fs.FS, name string, want shape) (result.Result, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := curves.Sound(r); err != nil {
+	if err := r.Sound(); err != nil {
 		return r, fmt.Errorf("%s: %w", name, err)
 	}
 	for _, c := range []struct {

@@ -71,7 +71,7 @@ var All = []Target{
 	{Name: "P8", Work: "many SKUs", Checks: []Check{
 		{"zipf over 100,000, to P3", atLeast(0.7, "x"), "holdfast bench --scenario zipf --skus 100000 --nodes 3 --clients 16 --batch 1000 --sink none --duration 30s -o json > bench/results/" + manyFile,
 			ratio(manyFile, threeFile, shape{scenario: "zipf", target: "in-process", nodes: 3, skus: 100_000}, hotThree, rates)},
-		{"heap of 10^6 idle SKUs", atMost(400, "MB"), memoryCommand, goBench(memoryFile, "MemoryOfIdleSKUs", "MB")},
+		{"heap of 10^6 idle SKUs", atMost(400, "MB"), memoryCommand, goBench(memoryFile, "Memory/state=idle-sku", "MB")},
 	}},
 	{Name: "P9", Work: "restart", Checks: []Check{
 		{"replay", atLeast(1_000_000, "orders/s"), "go test ./stock -run NONE -bench Replay -count 5 | tee bench/results/" + replayFile, goBench(replayFile, "Replay", "orders/s")},
