@@ -46,6 +46,7 @@ func (b Bound) Met(v float64) bool {
 	return v >= b.Limit
 }
 
+// String is the bound as a page shows it.
 func (b Bound) String() string {
 	sign := "≥"
 	if b.AtMost {
