@@ -298,7 +298,11 @@ func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.C
 			mu.Lock()
 			defer mu.Unlock()
 			all.UpTo = min(all.UpTo, part.UpTo)
-			all.Orders = append(all.Orders, part.Orders...)
+			if len(all.Orders) == 0 { // mostly there is one part with many
+				all.Orders = part.Orders
+			} else {
+				all.Orders = append(all.Orders, part.Orders...)
+			}
 			all.SKUs = append(all.SKUs, part.SKUs...)
 		},
 	})
@@ -403,7 +407,7 @@ func (r *Replica) submit(items []item) []item {
 		return items
 	}
 	r.proposer.box.PostUserMessage(&submit{items})
-	return nil
+	return make([]item, 0, min(len(items), turnRequests))
 }
 
 // fail brings commands back to the actors that admitted them.
