@@ -12,7 +12,7 @@ import (
 )
 
 // refusal is what every order is answered: the sale has ended. It is as long as one of ours.
-const refusal = `{"type":"https://holdfast.example/problems/ended","title":"The sale has ended","status":403,` +
+const refusal = `{"type":"/problems/ended","title":"The sale has ended","status":403,` +
 	`"detail":"the sale of this SKU has ended","code":"ended","retryable":false}`
 
 // closeWithin bounds the wait for requests under way.

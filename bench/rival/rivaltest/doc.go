@@ -2,5 +2,5 @@
 //
 // It assumes a target that knows modes hold and on_order, and limits of none and 1.
 //
-// Files: sale.go.
+// Files: sale.go, and bench.go for the rivals' benchmarks.
 package rivaltest
