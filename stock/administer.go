@@ -136,6 +136,9 @@ func adjustKey(caller, key string) memoryKey { return memoryKey{Caller: caller, 
 func (l *Ledger) keepAdjust(a *adjusted) {
 	l.adjusts = append(l.adjusts, a)
 	l.adjustsHash.push(a.hash())
+	if l.adjustAt == nil {
+		l.adjustAt = make(map[memoryKey]*adjusted)
+	}
 	l.adjustAt[adjustKey(a.Caller, a.Key)] = a
 }
 

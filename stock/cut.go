@@ -26,8 +26,8 @@ type LedgerCut struct {
 	away   bool
 	summed uint64
 
-	rows    pages[row]
-	users   pages[person]
+	rows    rows
+	users   people
 	returns pages[returned]
 }
 

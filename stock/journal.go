@@ -97,8 +97,8 @@ func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*L
 		}
 		touched[n.number] = l
 		// A row that changed again later has a later note of its own.
-		if r := l.find(n.counter); r != nil && r.version == n.index {
-			out.Orders = append(out.Orders, *l.view(n.counter, r))
+		if r := l.find(n.counter); r.state != 0 && r.version == n.index {
+			out.Orders = append(out.Orders, *l.view(n.counter, &r))
 		}
 	}
 	for _, l := range touched {
@@ -126,8 +126,8 @@ func (j *Journal) rebuild(since uint64, all func(func(*Ledger))) {
 		if l.version > since {
 			j.notes = append(j.notes, noted{l.version, 0, l.number})
 		}
-		for i := range l.rows.len() {
-			if r := l.find(i + 1); r != nil && r.version > since && r.state != stateFence {
+		for i, r := range l.rows.all() {
+			if r.version > since && r.state != stateFence {
 				j.notes = append(j.notes, noted{r.version, i + 1, l.number})
 			}
 		}

@@ -31,8 +31,8 @@ type Ledger struct {
 	// Invariant: waiting is the number of open and held orders.
 	waiting int64
 
-	rows    pages[row]
-	users   pages[person]
+	rows    rows
+	users   people
 	returns pages[returned]
 	adjusts []*adjusted
 	callers []string
@@ -43,17 +43,18 @@ type Ledger struct {
 	adjustsHash chain
 
 	// What follows is derived from the tables above.
-	keys       map[scopedKey]uint64 // caller and key -> counter
+	keys       index                // of callers and keys: counters
+	names      index                // of names of users: their numbers, plus one
 	returnKeys map[scopedKey]uint64 // caller and key -> place in returns
 	lastReturn map[uint64]uint64    // counter -> place in returns
 	adjustAt   map[memoryKey]*adjusted
-	userAt     map[string]uint32
-	callerAt   map[string]uint32
-	due        schedule // deadlines of waiting orders; some entries are out of date
-	settled    schedule // last changes of settled rows; some entries are out of date
-	// Invariant: entries out of date are no more than about as many as there are others, and tidyFrom.
-	dueTidier, settledTidier tidier
-	journal                  *Journal
+	callerAt   map[string]uint32 // nil while callers are few
+	// due are deadlines of waiting orders, settled last changes of settled rows; some entries are out of date.
+	// Invariant: these are no more than about as many as there are others, and tidyFrom.
+	due, settled agenda
+	journal      *Journal
+	// buf holds texts while one command is applied.
+	buf []byte
 }
 
 type scopedKey struct {
@@ -66,8 +67,7 @@ func newLedger(spec Spec, number uint32, epoch uint16, settings Settings, journa
 	return &Ledger{
 		spec: spec, creation: spec, available: spec.Stock, settings: settings,
 		number: number, epoch: epoch, partition: PartitionOf(spec.SKU),
-		keys: make(map[scopedKey]uint64), returnKeys: make(map[scopedKey]uint64), lastReturn: make(map[uint64]uint64),
-		adjustAt: make(map[memoryKey]*adjusted), userAt: make(map[string]uint32), callerAt: make(map[string]uint32), journal: journal,
+		journal: journal,
 	}
 }
 
@@ -85,7 +85,7 @@ func (l *Ledger) Broken() bool { return l.broken }
 
 // Apply takes one command addressed to the SKU, in log order, and returns its outcome.
 func (l *Ledger) Apply(at Position, c Command) Outcome {
-	l.now, l.index = at.Now, at.Index
+	l.now, l.index, l.buf = at.Now, at.Index, l.buf[:0]
 	l.memory.forget(at.Now)
 	out := l.once(c)
 	l.check()

@@ -210,6 +210,7 @@ func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 	if rows = n / 2; rows < 1 || rows > chunkRows || n%2 != 0 {
 		r.fail("number of rows")
 	}
+	buf := make([]byte, 0, MaxKeyBytes+MaxClientRefBytes+MaxNameBytes)
 	for range rows {
 		i := r.uint64()
 		if i >= maxRows {
@@ -217,14 +218,11 @@ func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 		}
 		switch kind {
 		case frameRows:
-			row := readRow(r)
+			row := readRow(r, buf)
 			l.restoreRow(r, i, &row)
 		case frameUsers:
-			if user := readPerson(r); r.err == nil && i == l.users.len() {
-				l.users.restore(i, user)
-			} else {
-				r.fail("user out of order")
-			}
+			name, used := readPerson(r)
+			l.restoreUser(r, i, name, used)
 		case frameReturns:
 			rt := readReturned(r)
 			l.restoreReturn(r, i, &rt)
