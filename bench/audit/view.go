@@ -67,7 +67,7 @@ func (v *view) visit(o sale.Stored) {
 
 // unknown judges an order that callers were not told of.
 func (v *view) unknown(id uint64, o *sale.Stored) {
-	if !sampled(id, v.b.bits) || v.b.doubtful[o.Key] {
+	if !sampled(id, v.b.bits) || v.b.doubtful[o.Key] || o.Key == "" && len(v.b.doubtful) > 0 {
 		return
 	}
 	v.strange++
