@@ -11,5 +11,5 @@
 // It assumes that a PostgreSQL sink is empty or was written by the same kind of run (Config.AdoptSink).
 //
 // Files: config.go what is opened; fleet.go the nodes, killed and healed; settle.go when they have; place.go orders; ask.go all other requests; patience.go
-// how long they may take; orders.go what is kept; slowfs.go a slower fsync; errors.go.
+// how long they may take; orders.go what is kept; addresses.go where they listen; slowfs.go a slower fsync; errors.go.
 package inprocess
