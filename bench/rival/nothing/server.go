@@ -37,12 +37,20 @@ func Listen() (*Server, error) {
 	return s, nil
 }
 
-// refuse reads the request to its end, as whoever decides must.
+// aboutNothing answers whoever asks what this is: a version, a cluster and shards of which nothing is known.
+const aboutNothing = `{}`
+
+// refuse reads the request to its end, as whoever decides must, and refuses it. A question is not an order.
 func refuse(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return // the client has gone
 	}
 	h := w.Header()
+	if r.Method == http.MethodGet {
+		h.Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, aboutNothing)
+		return
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(refusal)))
 	w.WriteHeader(http.StatusForbidden)

@@ -1,12 +1,12 @@
 package inprocess
 
-// Addresses returns where the nodes that run listen to orders, as http://host:port: the way in that callers from outside have.
-func (t *Target) Addresses() []string {
-	var all []string
+// Addresses returns where the nodes that run listen, as http://host:port: for orders, and for administration.
+func (t *Target) Addresses() (public, admin []string) {
 	for _, s := range t.slots {
 		if n := s.node.Load(); n != nil {
-			all = append(all, "http://"+n.Addrs().HTTP)
+			at := n.Addrs()
+			public, admin = append(public, "http://"+at.HTTP), append(admin, "http://"+at.Admin)
 		}
 	}
-	return all
+	return public, admin
 }
