@@ -3,31 +3,43 @@ package bench
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"holdfast/bench/rival/postgres"
+	"holdfast/bench/rival/raft"
+	"holdfast/bench/rival/redis"
 	"holdfast/bench/sale"
+	"holdfast/bench/target/http"
 	"holdfast/bench/target/inprocess"
 )
 
-// open opens the target; an in-process one has its files in dir.
+// open opens the target; an in-process one has its files in dir. A server that is started has them beside it: its user may
+// not be ours.
 func (c *Config) open(ctx context.Context, dir string) (sale.Target, error) {
 	if c.Open != nil {
 		return c.Open(ctx)
 	}
-	switch c.kind() {
+	url := c.Target
+	if url == c.kind() {
+		url = "" // one is started
+	}
+	switch callers := c.load().Callers(); c.kind() {
 	case kindInProcess:
-		return asTarget(inprocess.Open(ctx, inprocess.Config{
+		return opened(inprocess.Open(ctx, inprocess.Config{
 			Nodes: c.Nodes, Shards: c.Shards, Sink: c.Sink, AdoptSink: c.AdoptSink, FsyncDelay: c.FsyncDelay, Dir: dir, Version: c.Version,
 		}))
+	case kindHTTP:
+		return opened(http.Open(ctx, http.Config{
+			Addrs: c.addresses(), AdminAddrs: strings.Split(c.AdminAddr, ","), Storage: c.Storage, APIKey: c.APIKey, RootCAs: c.RootCAs, Clients: callers,
+		}))
+	case kindRedis:
+		return opened(redis.Open(ctx, redis.Config{URL: url, Parent: c.Dir, Connections: callers}))
+	case kindPostgres:
+		return opened(postgres.Open(ctx, postgres.Config{URL: url, Parent: c.Dir, Connections: min(callers, postgresConnections)}))
+	case kindRaft:
+		return opened(raft.Open(ctx, raft.Config{Nodes: c.Nodes, Parent: dir}))
 	}
 	return nil, fmt.Errorf("%w: %s cannot be opened", ErrConfig, c.shownTarget())
-}
-
-// asTarget makes no target of a pointer that is none.
-func asTarget[T sale.Target](t T, err error) (sale.Target, error) {
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
 }
 
 // scene makes the scenario.
