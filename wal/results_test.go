@@ -1,12 +1,10 @@
 package wal_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -88,7 +86,7 @@ func TestBenchmarksPage(t *testing.T) {
 // measureAll lets the rivals take turns at each job, round by round.
 func measureAll(t *testing.T) results {
 	must(t, flag.Set("test.benchtime", each.String()))
-	r := results{Machine: thisMachine(), Date: time.Now().UTC().Format(time.DateOnly), Commit: commit(), Rounds: *rounds, Each: each.String(), Recovery: *recoveryMiB}
+	r := results{Machine: thisMachine(), Date: time.Now().UTC().Format(time.DateOnly), Commit: pagetest.Commit(), Rounds: *rounds, Each: each.String(), Recovery: *recoveryMiB}
 	r.Load[0] = load()
 	fsyncs := hdrhistogram.New(1, int64(time.Minute), 3)
 	all := jobs()
@@ -186,19 +184,6 @@ func thisMachine() machine {
 		m.System += " " + strings.TrimSpace(string(text))
 	}
 	return m
-}
-
-// commit is the checkout's, "" when it has changes or is none.
-func commit() string {
-	changes, err := exec.Command("git", "status", "--porcelain").Output()
-	if err != nil || len(bytes.TrimSpace(changes)) > 0 {
-		return ""
-	}
-	id, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(id))
 }
 
 // load is how many processes wanted to run in the last minute.

@@ -18,6 +18,7 @@ var (
 	only     = flag.String("only", "", "the sweeps of -measure, separated by commas; empty: all")
 	rounds   = flag.Int("rounds", 3, "how often -measure runs each point")
 	warmup   = flag.Duration("warmup", 2*time.Second, "warm-up of each run of -measure")
+	dir      = flag.String("dir", "", "where the clusters of -measure have their files; empty: the system's directory for such")
 	duration = flag.Duration("duration", 3*time.Second, "measured time of each run of -measure")
 )
 
@@ -82,7 +83,7 @@ func chosen(t *testing.T) []curves.Sweep {
 
 func measureAll(t *testing.T, there curves.Measured) curves.Measured {
 	t.Helper()
-	plan := curves.Plan{Sweeps: chosen(t), Run: runner(t), Rounds: *rounds, Warmup: *warmup, Duration: *duration, Seed: 1, Log: t.Logf}
+	plan := curves.Plan{Sweeps: chosen(t), Run: curves.InProcess(*dir), Rounds: *rounds, Warmup: *warmup, Duration: *duration, Seed: 1, Commit: pagetest.Commit(), Log: t.Logf}
 	plan.Save = func(m curves.Measured) error {
 		text, err := m.Encode()
 		if err == nil {

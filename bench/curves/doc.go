@@ -8,6 +8,7 @@
 //	go test ./bench/curves -run TestCurves -timeout 2h -args -measure -only skus one of them
 //	go test ./bench/curves -run TestCurves -args -refresh                        page and plots from what was measured
 //
-// Files: sweep.go the table of what is varied, point.go one run's conditions, measure.go the runs, curve.go what was measured, store.go its
+// Files: sweep.go the table of what is varied, point.go one run's conditions, measure.go the rounds,
+// run.go the run in a cluster in this process, curve.go what was measured, store.go its
 // file, table.go its tables, plots.go its plots.
 package curves

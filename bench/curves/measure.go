@@ -15,6 +15,8 @@ type Plan struct {
 	Rounds           int
 	Warmup, Duration time.Duration
 	Seed             uint64
+	// Commit is what is measured, for runs that do not know it themselves.
+	Commit string
 	// Save is called after each round of a sweep with all that is there by then.
 	Save func(Measured) error
 	// Log tells of each run; nil: silence.
@@ -52,6 +54,9 @@ func (plan Plan) round(ctx context.Context, s Sweep, round int, c *Curve) error 
 			p.Nodes, p.Warmup, p.Duration, p.Seed = line.Nodes, plan.Warmup, plan.Duration, plan.Seed+uint64(round)
 			s.Set(&p, x)
 			r, err := plan.Run(ctx, p)
+			if plan.Commit != "" {
+				r.Commit = plan.Commit
+			}
 			if err == nil {
 				err = r.Sound()
 			}

@@ -67,7 +67,7 @@ func heading(m Measured) string {
 	if day := last.UTC().Format(time.DateOnly); !strings.HasSuffix(text, day) {
 		text += " to " + day
 	}
-	if known := strings.Join(slices.DeleteFunc(commits, func(c string) bool { return c == "" }), ", "); known != "" {
+	if known := strings.Join(slices.DeleteFunc(commits, func(c string) bool { return c == "" || c == "unknown" }), ", "); known != "" {
 		text += ", " + known
 	}
 	return fmt.Sprintf("%s. Medians of each point's runs, %d runs in all, each with its own fsync probe and with an audit that found nothing.\n", text, runs)

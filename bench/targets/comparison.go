@@ -5,76 +5,31 @@ import (
 	"io/fs"
 	"strings"
 
+	"holdfast/bench"
 	"holdfast/bench/plot"
 	"holdfast/bench/result"
-	"holdfast/bench/sale"
 )
 
-// comparison is what holdfast bench compare stores, as far as it is needed here.
-type comparison struct {
-	Loop    string         `json:"loop"`
-	Rounds  int            `json:"rounds"`
-	Fsync   result.Fsync   `json:"fsync_ms"`
-	Commit  string         `json:"commit"`
-	Audit   result.Audit   `json:"audit"`
-	Machine result.Machine `json:"machine"`
-	Matches []match        `json:"matches"`
-}
-
-// match is one work and how the contestants did it; ours is the first of them.
-type match struct {
-	Part        string       `json:"part"`
-	Batch       int          `json:"batch"`
-	Figure      string       `json:"figure"`
-	Contestants []contestant `json:"contestants"`
-	Ratios      []struct {
-		To string `json:"to"`
-		spread
-	} `json:"ratios"`
-}
-
-type contestant struct {
-	Name  string     `json:"name"`
-	About sale.About `json:"about"`
-	Rate  spread     `json:"rate"`
-	P50MS float64    `json:"p50_ms"`
-	P99MS float64    `json:"p99_ms"`
-}
-
-type spread struct {
-	Median float64 `json:"median"`
-	Least  float64 `json:"least"`
-	Most   float64 `json:"most"`
-}
-
-// contest is what a match must be, so that its figure may stand for a target.
-type contest struct {
-	part, ours string
-	// batch is looked at when it is not 0.
-	batch int
-}
-
-// matchOf reads a stored match.
-func matchOf(stored fs.FS, name string, want contest) (comparison, match, error) {
-	var c comparison
-	if err := decode(stored, name, &c); err != nil {
-		return c, match{}, err
+// matchOf reads a match of a stored comparison, in which the first contestant is ours.
+func matchOf(stored fs.FS, file, name, ours string) (c bench.Comparison, m bench.Match, err error) {
+	if err := decode(stored, file, &c); err != nil {
+		return c, m, err
 	}
 	if err := (result.Result{Audit: c.Audit, Fsync: c.Fsync, Loop: c.Loop}).Sound(); err != nil {
-		return c, match{}, fmt.Errorf("%s: %w", name, err)
+		return c, m, fmt.Errorf("%s: %w", file, err)
 	}
 	for _, m := range c.Matches {
-		if m.Part == want.part && len(m.Contestants) > 0 && m.Contestants[0].Name == want.ours && (want.batch == 0 || m.Batch == want.batch) {
+		if m.Name == name && len(m.Contestants) > 0 && m.Contestants[0].Name == ours {
 			return c, m, nil
 		}
 	}
-	return c, match{}, fmt.Errorf("%s: %w: no match %+v", name, ErrOther, want)
+	return c, m, fmt.Errorf("%s: %w: no match %s of %s", file, ErrOther, name, ours)
 }
 
 // toRival takes the median ratio of ours to a rival's rate, in runs that took turns.
-func toRival(name string, want contest, rival string) Source {
+func toRival(file, name, ours, rival string) Source {
 	return func(stored fs.FS) (Figure, error) {
-		c, m, err := matchOf(stored, name, want)
+		c, m, err := matchOf(stored, file, name, ours)
 		if err != nil {
 			return Figure{}, err
 		}
@@ -85,26 +40,26 @@ func toRival(name string, want contest, rival string) Source {
 				}
 				note := fmt.Sprintf("%s to %s; %s orders/s to %s", plot.Number(r.Least), plot.Number(r.Most), plot.Number(m.Contestants[0].Rate.Median),
 					plot.Number(theirs.Rate.Median))
-				return Figure{Value: r.Median, Note: note, Conditions: c.conditions() + ". Theirs: " + theirs.About.Durability}, nil
+				return Figure{Value: r.Median, Note: note, Conditions: comparedUnder(c) + ". Theirs: " + theirs.About.Durability}, nil
 			}
 		}
-		return Figure{}, fmt.Errorf("%s: %w: %s was not measured beside %s", name, ErrOther, rival, want.ours)
+		return Figure{}, fmt.Errorf("%s: %w: %s was not measured beside %s", file, ErrOther, rival, ours)
 	}
 }
 
 // alone takes the median of our own rate in a match.
-func alone(name string, want contest) Source {
+func alone(file, name, ours string) Source {
 	return func(stored fs.FS) (Figure, error) {
-		c, m, err := matchOf(stored, name, want)
+		c, m, err := matchOf(stored, file, name, ours)
 		if err != nil {
 			return Figure{}, err
 		}
-		ours := m.Contestants[0]
-		note := fmt.Sprintf("%s to %s; %d a call, p50 / p99 %s / %s ms", plot.Number(ours.Rate.Least), plot.Number(ours.Rate.Most), m.Batch, plot.Number(ours.P50MS), plot.Number(ours.P99MS))
-		return Figure{Value: ours.Rate.Median, Note: note, Conditions: c.conditions()}, nil
+		k := m.Contestants[0]
+		note := fmt.Sprintf("%s to %s; %d a call, p50 / p99 %s / %s ms", plot.Number(k.Rate.Least), plot.Number(k.Rate.Most), m.Batch, plot.Number(k.P50MS), plot.Number(k.P99MS))
+		return Figure{Value: k.Rate.Median, Note: note, Conditions: comparedUnder(c)}, nil
 	}
 }
 
-func (c comparison) conditions() string {
+func comparedUnder(c bench.Comparison) string {
 	return strings.TrimSuffix(fmt.Sprintf("%s loop, fsync %s / %s ms, %d rounds, %s", c.Loop, plot.Number(c.Fsync.P50), plot.Number(c.Fsync.P99), c.Rounds, c.Commit), ", ")
 }

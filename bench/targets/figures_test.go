@@ -65,11 +65,11 @@ BenchmarkOrders/nodes=3/what=order/callers=16/batch=256-2 	 100	 10 ns/op	 4.0 m
 `
 
 const comparison = `{"loop":"closed","rounds":5,"fsync_ms":{"p50":0.5,"p99":1},"commit":"abcdef0","audit":{"oversold":0},"matches":[
- {"part":"P1","batch":1,"figure":"accepted","contestants":[{"name":"holdfast-http","rate":{"median":30000}},
+ {"part":"P1","name":"http-one","batch":1,"figure":"accepted","contestants":[{"name":"holdfast-http","rate":{"median":30000}},
   {"name":"redis","rate":{"median":10000},"about":{"durability":"appendfsync always"}},{"name":"postgres","rate":{"median":10000}}],
   "ratios":[{"to":"redis","median":3,"least":2,"most":4},{"to":"postgres","median":3,"least":2,"most":4}]},
- {"part":"P3","batch":1024,"figure":"accepted","contestants":[{"name":"holdfast-3","rate":{"median":400000,"least":300000,"most":500000},"p50_ms":4,"p99_ms":9}]},
- {"part":"P3","batch":1024,"figure":"accepted","contestants":[{"name":"holdfast-1","rate":{"median":1500000,"least":1400000,"most":1600000},"p50_ms":2,"p99_ms":3}]}]}`
+ {"part":"P3","name":"in-process-3","batch":1024,"figure":"accepted","contestants":[{"name":"holdfast-3","rate":{"median":400000,"least":300000,"most":500000},"p50_ms":4,"p99_ms":9}]},
+ {"part":"P3","name":"in-process-1","batch":1024,"figure":"accepted","contestants":[{"name":"holdfast-1","rate":{"median":1500000,"least":1400000,"most":1600000},"p50_ms":2,"p99_ms":3}]}]}`
 
 const logs = `{"date":"2026-01-02","commit":"abcdef0","rounds":5,"fsync":{"p50_us":100,"p99_us":200},"cells":[
  {"bench":"Append","groups":1,"entry":"256B","batch":1,"ratio":[0.5,0.75,1]},{"bench":"Append","groups":1,"entry":"4KiB","batch":1,"ratio":[1,1.5,2]},

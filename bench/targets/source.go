@@ -106,7 +106,7 @@ func conditions(r result.Result) string {
 	if !r.Started.IsZero() {
 		parts = append(parts, r.Started.UTC().Format(time.DateOnly))
 	}
-	if r.Commit != "" {
+	if r.Commit != "" && r.Commit != "unknown" {
 		parts = append(parts, r.Commit)
 	}
 	return strings.Join(parts, ", ")

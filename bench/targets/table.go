@@ -38,25 +38,25 @@ var hotThree = shape{scenario: "hot", target: "in-process", nodes: 3}
 // All are the targets, in their order.
 var All = []Target{
 	{Name: "P1", Work: "HTTP, one order a request, one hot SKU, 3 replicas", Checks: []Check{
-		{"to Redis, Lua, AOF always, not pipelined, no replica", atLeast(1, "x"), compareCommand, toRival(compareFile, contest{"P1", oursHTTP, 1}, redis)},
-		{"to PostgreSQL's hot row", atLeast(30, "x"), compareCommand, toRival(compareFile, contest{"P1", oursHTTP, 1}, postgres)},
+		{"to Redis, Lua, AOF always, not pipelined, no replica", atLeast(1, "x"), compareCommand, toRival(compareFile, "http-one", oursHTTP, redis)},
+		{"to PostgreSQL's hot row", atLeast(30, "x"), compareCommand, toRival(compareFile, "http-one", oursHTTP, postgres)},
 	}},
 	{Name: "P2", Work: "HTTP, batches, one hot SKU, 3 replicas, to Redis, Lua, AOF always, pipelined", Checks: []Check{
-		{"batches of 100", atLeast(4, "x"), compareCommand, toRival(compareFile, contest{"P2", oursHTTP, 100}, redis)},
-		{"batches of 1,000", atLeast(4, "x"), compareCommand, toRival(compareFile, contest{"P2", oursHTTP, 1000}, redis)},
+		{"batches of 100", atLeast(4, "x"), compareCommand, toRival(compareFile, "http-batch-100", oursHTTP, redis)},
+		{"batches of 1,000", atLeast(4, "x"), compareCommand, toRival(compareFile, "http-batch-1000", oursHTTP, redis)},
 	}},
 	{Name: "P3", Work: "in process, one hot SKU, whole state machine", Checks: []Check{
-		{"3 replicas", atLeast(500_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P3", ours: oursThree})},
-		{"one", atLeast(1_000_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P3", ours: oursOne})},
+		{"3 replicas", atLeast(500_000, "orders/s"), compareCommand, alone(compareFile, "in-process-3", oursThree)},
+		{"one", atLeast(1_000_000, "orders/s"), compareCommand, alone(compareFile, "in-process-1", oursOne)},
 	}},
 	{Name: "P4", Work: "refusals of a sold-out SKU", Checks: []Check{
-		{"in process", atLeast(1_500_000, "orders/s"), compareCommand, alone(compareFile, contest{part: "P4", ours: oursThree})},
-		{"HTTP, to a handler that does nothing", atLeast(0.9, "x"), compareCommand, toRival(compareFile, contest{"P4", oursHTTP, 1}, emptyHandler)},
+		{"in process", atLeast(1_500_000, "orders/s"), compareCommand, alone(compareFile, "soldout-in-process", oursThree)},
+		{"HTTP, to a handler that does nothing", atLeast(0.9, "x"), compareCommand, toRival(compareFile, "soldout-http", oursHTTP, emptyHandler)},
 	}},
 	{Name: "P5", Work: "unloaded latency, one caller, 3 replicas", Checks: []Check{
 		{"p50 less two fsyncs, a round trip over loopback included", atMost(0.2, "ms"), "holdfast bench --clients 1 --sink none -o json > bench/results/" + idleFile,
 			run(idleFile, shape{scenario: "hot", target: "in-process", nodes: 3, clients: 1, batch: 1}, beyondFsync)},
-		{"the same over HTTP", atMost(0.4, "ms"), "holdfast bench --target http://127.0.0.1:8080 --clients 1 -o json > bench/results/" + idleHTTP,
+		{"the same over HTTP", atMost(0.4, "ms"), "holdfast bench --target http://127.0.0.1:8080 --admin-addr http://127.0.0.1:8081 --clients 1 -o json > bench/results/" + idleHTTP,
 			run(idleHTTP, shape{scenario: "hot", target: "http", clients: 1, batch: 1}, beyondFsync)},
 	}},
 	{Name: "P6", Work: "loaded latency, one hot SKU, 3 replicas, open loop", Checks: []Check{
@@ -75,7 +75,7 @@ var All = []Target{
 	}},
 	{Name: "P9", Work: "restart", Checks: []Check{
 		{"replay", atLeast(1_000_000, "orders/s"), "go test ./stock -run NONE -bench Replay -count 5 | tee bench/results/" + replayFile, goBench(replayFile, "Replay", "orders/s")},
-		{"kill -9 to serving, 10^7 orders in log and snapshot", atMost(5, "s"), "go test ./node -run NONE -bench Restart -benchtime 1x | tee bench/results/" + restartFile,
+		{"kill -9 to serving, 10^7 orders in log and snapshot", atMost(5, "s"), "go test ./node -run NONE -bench Restart -benchtime 3x -timeout 1h -args -restart-orders 10000000 | tee bench/results/" + restartFile,
 			goBench(restartFile, "Restart", "s")},
 	}},
 	{Name: "P10", Work: "orders while a snapshot is taken", Checks: []Check{
