@@ -349,7 +349,7 @@ func TestExpiry(t *testing.T) {
 
 // TestSample holds more orders than are kept one by one.
 func TestSample(t *testing.T) {
-	const orders = 60_000
+	const orders = 20_000
 	run := func(lie func(s *shop)) Findings {
 		f := &fixture{shop: &shop{}, Ledger: NewLedger(Config{Callers: 2, MaxOrders: 2 * chunkEntries})}
 		sku := sale.SKU{Name: "shoe", Stock: orders, LimitPerUser: 1}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,14 +114,18 @@ func settle(ctx context.Context, t *testing.T, target sale.Target, l *audit.Ledg
 
 // TestWhatAnAnswerMeans holds what is made of everything that may come back.
 func TestWhatAnAnswerMeans(t *testing.T) {
-	var status int
-	var body string
+	type reply struct {
+		status int
+		body   string
+	}
+	var next atomic.Pointer[reply]
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status == 0 {
+		re := next.Load()
+		if re.status == 0 {
 			panic(http.ErrAbortHandler)
 		}
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
+		w.WriteHeader(re.status)
+		_, _ = w.Write([]byte(re.body))
 	}))
 	defer server.Close()
 	d, err := newDoor(&Config{Timeout: DefaultTimeout, Clients: 1}, server.URL)
@@ -159,7 +164,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		"a batch, not admitted":     {503, problem("draining"), 2, sale.Answer{Verdict: sale.Failed, Reason: "draining"}},
 		"a batch without an answer": {0, ``, 2, sale.Answer{Verdict: sale.Unknown, Reason: "no_answer"}},
 	} {
-		status, body = c.status, c.body
+		next.Store(&reply{c.status, c.body})
 		answers := make([]sale.Answer, c.orders)
 		target.Place(context.Background(), make([]sale.Order, c.orders), answers)
 		if got := answers[c.orders-1]; got != c.want {
