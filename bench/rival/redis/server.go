@@ -54,7 +54,7 @@ func options(o *redis.Options, connections int) *redis.Options {
 	o.MaxRetries = -1
 	o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = callTimeout, callTimeout, callTimeout
 	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true
+	o.DisableIdentity, o.Protocol = true, 2 // of protocol 3, each reply would be searched for messages in between
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return o
 }
