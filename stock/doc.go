@@ -24,7 +24,7 @@
 //	administer.go  creation, update, freeze, adjustment
 //	read.go        queries
 //	table.go row.go rows.go packed.go pages.go people.go   how a ledger keeps its orders, users and returns
-//	index.go agenda.go schedule.go memory.go   how it finds them by key and by time, and what it remembers
+//	index.go agenda.go schedule.go memory.go idle.go   how it finds them by key and by time, what it remembers, what it does without
 //	book.go due.go everyone.go  a shard: its SKUs, settings and log time
 //	journal.go     what changed since, for storage; moves.go counts it, for metrics
 //	window.go      admission on the leader, before the log

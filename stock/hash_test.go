@@ -211,7 +211,7 @@ func TestSnapshotNoticesDamage(t *testing.T) {
 		"what a SKU adds to it":  func(b *Book) { b.slots[2].hashed ^= 1 },
 		"a SKU's last change":    func(b *Book) { b.slots[2].ledger.version ^= 1 },
 		"whether it is frozen":   func(b *Book) { b.slots[2].ledger.frozen = false },
-		"the creation of an SKU": func(b *Book) { b.slots[2].ledger.creation.Stock ^= 4 },
+		"the creation of an SKU": func(b *Book) { b.slots[2].ledger.keepCreation(); b.slots[2].ledger.creation.Stock ^= 4 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := everyState(t, 300)

@@ -12,7 +12,9 @@ import (
 
 // Hashes for the tests of an index: a good one and ones that collide, in all bits or in those that some part of the index goes by.
 var testHashes = map[string]func(uint32) uint32{
-	"good":                   func(v uint32) uint32 { return uint32(xxhash.Sum64([]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)})) },
+	"good": func(v uint32) uint32 {
+		return uint32(xxhash.Sum64([]byte{byte(v), byte(v >> 8), byte(v >> 16), byte(v >> 24)}))
+	},
 	"none":                   func(uint32) uint32 { return 0 },
 	"all bits set":           func(uint32) uint32 { return 1<<32 - 1 },
 	"three values":           func(v uint32) uint32 { return v % 3 << 30 },

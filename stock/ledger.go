@@ -13,8 +13,8 @@ type Ledger struct {
 	// Invariant: spec.Stock == available + held + sold, and none of them is negative.
 	spec                  Spec
 	available, held, sold int64
-	// creation is the spec the SKU was created with, to tell a repeated creation from another one.
-	creation Spec
+	// creation is the spec the SKU was created with, to tell a repeated creation from another one; nil while it is spec.
+	creation *Spec
 	settings Settings
 	// level is the shard's: what it brings counts from the same place of the log for every ledger.
 	level uint16
@@ -31,30 +31,13 @@ type Ledger struct {
 	// Invariant: waiting is the number of open and held orders.
 	waiting int64
 
-	rows    rows
-	users   people
-	returns pages[returned]
-	adjusts []*adjusted
-	callers []string
-	memory  memory
+	// tables is noTables until there is something to put into one.
+	*tables
+	memory memory
 
-	// hash is the sum of the hashes of all rows, users and returns, adjustsHash that of the adjustments; both kept up with each change (rule R24).
-	hash        uint64
-	adjustsHash chain
-
-	// What follows is derived from the tables above.
-	keys       index                // of callers and keys: counters
-	names      index                // of names of users: their numbers, plus one
-	returnKeys map[scopedKey]uint64 // caller and key -> place in returns
-	lastReturn map[uint64]uint64    // counter -> place in returns
-	adjustAt   map[memoryKey]*adjusted
-	callerAt   map[string]uint32 // nil while callers are few
-	// due are deadlines of waiting orders, settled last changes of settled rows; some entries are out of date.
-	// Invariant: these are no more than about as many as there are others, and tidyFrom.
-	due, settled agenda
-	journal      *Journal
-	// buf holds texts while one command is applied.
-	buf []byte
+	// hash is the sum of the hashes of all rows, users and returns, kept up with each change (rule R24).
+	hash    uint64
+	journal *Journal
 }
 
 type scopedKey struct {
@@ -65,7 +48,7 @@ type scopedKey struct {
 func newLedger(spec Spec, number uint32, epoch uint16, settings Settings, journal *Journal) *Ledger {
 	spec.SKU = strings.Clone(spec.SKU)
 	return &Ledger{
-		spec: spec, creation: spec, available: spec.Stock, settings: settings,
+		spec: spec, available: spec.Stock, settings: settings, tables: noTables,
 		number: number, epoch: epoch, partition: PartitionOf(spec.SKU),
 		journal: journal,
 	}
@@ -85,8 +68,15 @@ func (l *Ledger) Broken() bool { return l.broken }
 
 // Apply takes one command addressed to the SKU, in log order, and returns its outcome.
 func (l *Ledger) Apply(at Position, c Command) Outcome {
-	l.now, l.index, l.buf = at.Now, at.Index, l.buf[:0]
+	l.now, l.index = at.Now, at.Index
 	l.memory.forget(at.Now)
+	if l.idle() {
+		if Broadcast(c) {
+			return l.pass(c)
+		}
+		l.wake()
+	}
+	l.buf = l.buf[:0]
 	out := l.once(c)
 	l.check()
 	l.tidy()

@@ -38,7 +38,7 @@ func TestStateKeepsNoMemoryOfItsCommands(t *testing.T) {
 	l := b.slots[0].ledger
 	row, a, rt := l.find(1), l.adjusts[0], l.returns.at(0)
 	kept := []string{
-		b.slots[0].name, l.spec.SKU, l.creation.SKU, l.callers[0],
+		b.slots[0].name, l.spec.SKU, l.created().SKU, l.callers[0],
 		a.Caller, a.Key, a.Reason, a.SKU.SKU, rt.key,
 	}
 	for _, m := range l.memory.list {

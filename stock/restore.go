@@ -151,12 +151,17 @@ func readLedger(f *frameReader) (*Ledger, error) {
 	if err := l.finish(&h); err != nil {
 		return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
 	}
+	l.rest()
 	return l, nil
 }
 
 // restore takes what the head says.
 func (l *Ledger) restore(h *ledgerHead) error {
-	l.creation, l.available, l.held, l.sold = h.Creation, h.Available, h.Held, h.Sold
+	l.available, l.held, l.sold = h.Available, h.Held, h.Sold
+	if h.Creation != h.Spec {
+		l.creation = &h.Creation
+	}
+	l.wake()
 	l.frozen, l.broken, l.now, l.index, l.version, l.waiting = h.Frozen, h.Broken, h.Now, h.Index, h.Version, h.Waiting
 	if field, reason := h.Spec.Check(); field != "" && !h.Broken {
 		return fmt.Errorf("%w: %s %s", ErrMalformed, field, reason)

@@ -145,6 +145,7 @@ func (l *Ledger) moveBack(qty int64, restock bool) {
 	if restock {
 		l.available += qty
 	} else {
+		l.keepCreation()
 		l.spec.Stock -= qty
 	}
 }
