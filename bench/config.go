@@ -33,6 +33,9 @@ const MaxBatch = 8192
 // DefaultAuditTime bounds what comes after the load: what a scenario has still to do, and the audit.
 const DefaultAuditTime = 10 * time.Minute
 
+// rushTime is how long the crowd of a flash sale takes to arrive when it arrives at a rate.
+const rushTime = time.Second
+
 // Config says what is measured and how. DefaultConfig has what it is when nobody says otherwise.
 type Config struct {
 	// Target is in-process, or the addresses of a cluster's public listeners with commas between them, or a rival's URL. AdminAddr is the admin listener
@@ -97,10 +100,17 @@ func DefaultConfig() Config {
 
 // load is the part of a configuration that the loops are made of.
 func (c *Config) load() load.Config {
-	return load.Config{
+	l := load.Config{
 		Rate: c.Rate, Batch: c.Batch, Clients: c.Clients, MaxOutstanding: c.MaxOutstanding, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed,
 		OnInterval: c.OnInterval,
 	}
+	switch {
+	case c.Scenario == Flash && c.Rate > 0:
+		l.Rush = min(rushTime, c.Duration)
+	case c.Scenario == Flash:
+		l.Warmup = 0 // a warm-up would sell the stock
+	}
+	return l
 }
 
 func (c *Config) phase(text string) {

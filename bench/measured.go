@@ -38,7 +38,7 @@ func newResult(c *Config, k *conditions) *Result {
 		Fsync:   result.Fsync{P50: milliseconds(k.fsync.P50), P99: milliseconds(k.fsync.P99)},
 		Machine: result.Machine(k.machine), Commit: k.commit,
 		Details: result.Details{
-			Started: k.started.UTC().Truncate(time.Millisecond), WarmupS: seconds(c.Warmup), SKUs: k.skus, Shards: c.Shards, PayloadBytes: c.PayloadBytes,
+			Started: k.started.UTC().Truncate(time.Millisecond), WarmupS: seconds(c.load().Warmup), SKUs: k.skus, Shards: c.Shards, PayloadBytes: c.PayloadBytes,
 			Preloaded: c.Preload, About: k.about, CeilingPerS: math.Round(k.ceiling), FsyncSlowest: milliseconds(k.fsync.Max),
 		},
 	}

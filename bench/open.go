@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"holdfast/bench/rival/raft"
 	"holdfast/bench/rival/redis"
 	"holdfast/bench/sale"
+	"holdfast/bench/scenario"
 	"holdfast/bench/target/http"
 	"holdfast/bench/target/inprocess"
 )
@@ -47,5 +49,13 @@ func (c *Config) scene(ctx context.Context, t sale.Target) (Scene, error) {
 	if c.Scene != nil {
 		return c.Scene(ctx, t)
 	}
-	return nil, fmt.Errorf("%w: there is no scenario %s", ErrConfig, c.Scenario)
+	l := c.load()
+	s, err := scenario.New(c.Scenario, scenario.Params{
+		Callers: l.Callers(), Batch: c.Batch, SKUs: c.SKUs, Skew: c.Skew, Seed: c.Seed, Warmup: l.Warmup, Duration: c.Duration, Preload: c.Preload,
+		PayloadBytes: c.PayloadBytes,
+	}, t)
+	if errors.Is(err, scenario.ErrUnknown) || errors.Is(err, scenario.ErrTarget) {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return s, err
 }
