@@ -333,3 +333,37 @@ func TestGaps(t *testing.T) {
 		t.Fatalf("%+v", found)
 	}
 }
+
+// nothing is a target that does nothing: what is left is the harness.
+type nothing struct{ counter }
+
+func (n *nothing) Place(_ context.Context, _ []sale.Order, answers []sale.Answer) {
+	for i := range answers {
+		answers[i] = sale.Answer{Verdict: sale.Accepted, ID: "000nuB3kQb21"}
+	}
+}
+
+// BenchmarkCall measures what a scenario and its ledger cost an order.
+func BenchmarkCall(b *testing.B) {
+	for _, name := range []string{Hot, Zipf, Flash} {
+		b.Run("scenario="+name, func(b *testing.B) {
+			const batch = 1000
+			n := &nothing{}
+			s, err := New(name, Params{Batch: batch, Skew: 1.1, SKUs: map[string]int{Zipf: 100_000}[name]}, n)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Prepare(context.Background(), n); err != nil {
+				b.Fatal(err)
+			}
+			call := s.Call()
+			var r load.Record
+			b.ReportAllocs()
+			for b.Loop() {
+				r = load.Record{Reasons: r.Reasons}
+				call(context.Background(), 0, &r)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/order")
+		})
+	}
+}
