@@ -13,7 +13,7 @@ import (
 //	[ref] [payment]  texts
 //	[qty, else 1] [returned]
 //	created          from the page's
-//	[expires]        from created
+//	[expires]        from created and the page's time to live
 //	[confirmed]      from created
 //	[ended]          from expires
 //	[updated, else the later of created, confirmed and ended]  from that
@@ -28,11 +28,18 @@ type packedRow []byte
 // rowBase is what the numbers of a page's rows are near to.
 type rowBase struct {
 	created Time
+	ttl     Time
 	version uint64
 	epoch   uint16
 }
 
-func baseOf(r *row) rowBase { return rowBase{r.created, r.firstVersion, r.epoch} }
+func baseOf(r *row) rowBase {
+	base := rowBase{created: r.created, version: r.firstVersion, epoch: r.epoch}
+	if r.expires != 0 {
+		base.ttl = r.expires - r.created
+	}
+	return base
+}
 
 // The bits of a head.
 const (
@@ -90,7 +97,7 @@ func appendPacked(b []byte, base *rowBase, r *row) []byte {
 		bit uint16
 		v   int64
 	}{
-		{packedQty, r.qty}, {packedReturned, r.returned}, {0, int64(r.created - base.created)}, {packedExpires, int64(r.expires - r.created)},
+		{packedQty, r.qty}, {packedReturned, r.returned}, {0, int64(r.created - base.created)}, {packedExpires, int64(r.expires - r.created - base.ttl)},
 		{packedConfirmed, int64(r.confirmed - r.created)}, {packedEnded, int64(r.ended - r.expires)},
 		{packedUpdated, int64(r.updated - r.lastChange())}, {0, int64(r.firstVersion - base.version)},
 		{packedVersion, int64(r.version - r.firstVersion)},
@@ -221,7 +228,7 @@ func (u *unpacker) times(base *rowBase, r *row) {
 		bit  uint16
 		to   *Time
 		from Time
-	}{{packedExpires, &r.expires, r.created}, {packedConfirmed, &r.confirmed, r.created}} {
+	}{{packedExpires, &r.expires, r.created + base.ttl}, {packedConfirmed, &r.confirmed, r.created}} {
 		if u.head&t.bit != 0 {
 			*t.to = t.from + Time(u.varint(0))
 		}

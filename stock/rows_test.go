@@ -66,7 +66,7 @@ func FuzzPackedRow(f *testing.F) { f.Fuzz(rapid.MakeFuzz(samePacked)) }
 // A row of the usual kind takes few bytes.
 func TestPackedRowsAreSmall(t *testing.T) {
 	const now, index = 1_700_000_000_000, 5_000_000
-	base := rowBase{created: now, version: index}
+	base := rowBase{created: now, ttl: DefaultHoldTTLMS, version: index}
 	key := []byte("0123456789ab")
 	for name, c := range map[string]struct {
 		r    row
@@ -75,11 +75,11 @@ func TestPackedRowsAreSmall(t *testing.T) {
 		"held": {row{
 			key: key, qty: 1, user: 999_999, created: now + 90, updated: now + 90, expires: now + 90 + DefaultHoldTTLMS, firstVersion: index + 60,
 			version: index + 60, state: StateHeld,
-		}, len(key) + 15},
+		}, len(key) + 12},
 		"paid": {row{
 			key: key, paymentID: []byte("pay-1234"), qty: 1, user: 999_999, created: now + 90, confirmed: now + 60_000, updated: now + 60_000,
 			expires: now + 90 + DefaultHoldTTLMS, firstVersion: index + 60, version: index + 30_000, state: StateConfirmed,
-		}, len(key) + 9 + 22},
+		}, len(key) + 9 + 19},
 		"sold at once": {row{
 			key: key, qty: 1, user: 999_999, created: now + 90, confirmed: now + 90, updated: now + 90, firstVersion: index + 60, version: index + 60,
 			state: StateConfirmed,
