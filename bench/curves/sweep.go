@@ -70,8 +70,8 @@ var Sweeps = []Sweep{
 		Law: "Looking up a key or a user takes the same steps in a table of any size, but a large one lies in memory rather than in a cache, grows in larger steps, " +
 			"and gives the collector more to look at.",
 		Set: func(p *Point, x int64) { p.Preload = x }},
-	{Name: "payload", Axis: "bytes of user and key", Title: "Payload", Base: loaded, Lines: both(32, 64, 128, 256, 383),
-		Held: "one hot SKU, 16 callers, 100 orders a call; 383 bytes are the most that a user and a key may have",
+	{Name: "payload", Axis: "bytes of user and key", Title: "Payload", Base: loaded, Lines: both(32, 64, 128, 256),
+		Held: "one hot SKU, 16 callers, 100 orders a call",
 		Law:  "Each byte is copied into the entry, hashed, written to the log of each replica, sent to the others, and kept.",
 		Set:  func(p *Point, x int64) { p.PayloadBytes = int(x) }},
 }
