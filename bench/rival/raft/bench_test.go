@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkPlace(b *testing.B) {
-	for _, load := range []struct{ nodes, callers, batch int }{{1, 64, 1}, {1, 16, 1000}, {3, 64, 1}, {3, 16, 1000}} {
+	for _, load := range []struct{ nodes, callers, batch int }{{1, 64, 1}, {1, 16, 1000}, {3, 64, 1}, {3, 16, 64}, {3, 16, 1000}} {
 		b.Run(fmt.Sprintf("nodes=%d/callers=%d/batch=%d", load.nodes, load.callers, load.batch), func(b *testing.B) {
 			target, err := raft.Open(b.Context(), raft.Config{Nodes: load.nodes, Parent: b.TempDir()})
 			if err != nil {

@@ -115,9 +115,13 @@ func (t *Target) leader() *node {
 // About implements sale.Target.
 func (t *Target) About() sale.About {
 	n := len(t.nodes)
+	durable := "fsync on its one node"
+	if n > 1 {
+		durable = fmt.Sprintf("fsync on %d of %d nodes", n/2+1, n)
+	}
 	return sale.About{
 		Name: "raft", Version: "hashicorp/raft " + version() + ", one entry an order",
-		Durability: fmt.Sprintf("fsync on %d of %d nodes", n/2+1, n), Replicas: n, Nodes: n,
+		Durability: durable, Replicas: n, Nodes: n,
 	}
 }
 
