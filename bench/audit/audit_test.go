@@ -425,6 +425,37 @@ func TestOrdersAreLookedUp(t *testing.T) {
 	}
 }
 
+// TestFewOrdersAreLookedUp holds all orders against storage and a part of them against the target.
+func TestFewOrdersAreLookedUp(t *testing.T) {
+	const orders, most = 2000, 300
+	for name, c := range map[string]struct {
+		lie  func(s *shop)
+		want [5]int64
+	}{
+		"right":                {func(*shop) {}, none},
+		"storage lacks one":    {func(s *shop) { s.rows = s.orders[1:] }, lost},
+		"the target lacks all": {func(s *shop) { s.rows, s.orders = s.orders, nil }, [5]int64{0, 0, -1}},
+		"a user has two":       {func(s *shop) { s.orders[1].User = s.orders[0].User }, [5]int64{0, 0, 1, 0, 1}},
+	} {
+		f := &fixture{shop: &shop{}, Ledger: NewLedger(Config{MaxLookups: most})}
+		sku := sale.SKU{Name: "shoe", Stock: orders, LimitPerUser: 1}
+		_ = f.Create(context.Background(), []sale.SKU{sku})
+		f.Sell(sku)
+		for i := range orders {
+			f.buy(0, order(fmt.Sprint("key-", i), fmt.Sprint("user-", i)))
+		}
+		c.lie(f.shop)
+		s := &lookups{shop: f.shop}
+		found, err := Check(context.Background(), f.Ledger, s)
+		if c.want[2] < 0 && found.Lost > most/4 && found.Lost <= most {
+			c.want[2] = found.Lost
+		}
+		if err != nil || counts(found) != c.want || s.wanted > most || found.Checked != orders || len(found.Texts) == 0 {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
+
 func BenchmarkTold(b *testing.B) {
 	l := NewLedger(Config{Callers: 1})
 	l.Sell(shoe)

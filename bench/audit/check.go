@@ -10,9 +10,6 @@ import (
 // maxUsers bounds the users whose units are summed.
 const maxUsers = 4 << 20
 
-// maxLookups bounds the orders that are looked up one by one in a target that cannot list them.
-const maxLookups = 50_000
-
 // Check holds a target to what callers were told, when nobody asks it for anything any more. An error says that it could not be finished: a target that
 // does not answer, say. Findings of before the error are returned with it.
 func Check(ctx context.Context, l *Ledger, t sale.Target) (Findings, error) {
@@ -29,50 +26,66 @@ func Check(ctx context.Context, l *Ledger, t sale.Target) (Findings, error) {
 	if err != nil {
 		return f, err
 	}
-	views, err := l.views(ctx, t, b, &f)
+	m := newLimits(maxUsers)
+	views, err := l.views(ctx, t, b, m, &f)
 	if err != nil {
 		return f, err
 	}
-	if f.Checked = int64(len(b.entries)); b.bits > 0 {
-		f.say("single orders were held for one in %d: %d of %d", uint64(1)<<b.bits, f.Checked, f.Accepted)
-	}
-	f.Lost = max(f.Lost, b.bad())
 	l.judgeCounters(counters, &f)
 	l.judgeOversold(counters, views, &f)
 	l.judgeUndersold(counters, views, &f)
-	f.LimitBroken = views[0].limits.broken(l, &f)
+	f.LimitBroken = m.broken(l, &f)
 	return f, nil
 }
 
-// views holds the orders, and storage where there is some, against the book.
-func (l *Ledger) views(ctx context.Context, t sale.Target, b *book, f *Findings) ([]*view, error) {
-	orders := l.newView("orders", seenInOrders, b, f)
-	orders.limits = newLimits(maxUsers)
-	visit := t.Orders
-	if p, picks := t.(sale.Picker); picks {
-		for len(b.entries) > maxLookups {
-			b.halve()
-		}
-		orders.sample = b.bits > 0
-		visit = func(ctx context.Context, skus []string, visit func(sale.Stored)) error {
-			return p.Pick(ctx, skus, func(id string) bool { return sampled(idOf(id, ""), b.bits) }, visit)
-		}
-	}
-	views := []*view{orders}
-	if err := visit(ctx, l.SKUs(), orders.visit); err != nil {
-		return nil, fmt.Errorf("audit: the orders of %s: %w", t.About().Name, err)
-	}
-	orders.end()
+// views holds storage, where there is some, and the orders against the book. Users are looked at in the first of them that is whole.
+func (l *Ledger) views(ctx context.Context, t sale.Target, b *book, m *limits, f *Findings) (views []*view, err error) {
+	_, picks := t.(sale.Picker)
 	if s, stores := t.(sale.Storer); stores && t.About().Sink != "" && t.About().Sink != "none" {
 		stored := l.newView("storage", seenInStorage, b, f)
+		views = append(views, stored)
+		if picks {
+			stored.limits = m
+		}
 		if err := s.Stored(ctx, l.SKUs(), stored.visit); err != nil {
 			return nil, fmt.Errorf("audit: the storage of %s: %w", t.About().Name, err)
 		}
 		stored.end()
 		f.Stored = stored.rows
-		views = append(views, stored)
 	}
-	return views, nil
+	orders := l.newView("orders", seenInOrders, b, f)
+	if !picks || len(views) == 0 {
+		orders.limits = m
+	}
+	f.Checked, f.Lost = int64(len(b.entries)), max(f.Lost, b.bad())
+	if b.bits > 0 {
+		f.say("single orders were held for one in %d: %d of %d", uint64(1)<<b.bits, f.Checked, f.Accepted)
+	}
+	if err := l.visit(ctx, t, orders); err != nil {
+		return nil, fmt.Errorf("audit: the orders of %s: %w", t.About().Name, err)
+	}
+	orders.end()
+	f.Lost = max(f.Lost, b.bad())
+	if len(views) == 0 {
+		f.Checked = int64(len(b.entries))
+	}
+	return append(views, orders), nil
+}
+
+// visit shows a view the orders as the target keeps them: all that it lists, or a sample that it can look up.
+func (l *Ledger) visit(ctx context.Context, t sale.Target, v *view) error {
+	p, picks := t.(sale.Picker)
+	if !picks {
+		return t.Orders(ctx, l.SKUs(), v.visit)
+	}
+	from := v.b.bits
+	for len(v.b.entries) > l.lookups {
+		v.b.halve()
+	}
+	if v.sample = v.b.bits > 0; v.b.bits > from {
+		v.f.say("orders were looked up, one in %d: %d of %d", uint64(1)<<v.b.bits, len(v.b.entries), v.f.Accepted)
+	}
+	return p.Pick(ctx, l.SKUs(), func(id string) bool { return sampled(idOf(id, ""), v.b.bits) }, v.visit)
 }
 
 // bad counts the orders that are not as they must be in one view or another.

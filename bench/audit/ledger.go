@@ -7,8 +7,11 @@ import (
 	"holdfast/bench/sale"
 )
 
-// DefaultMaxOrders is how many accepted orders are held one by one.
-const DefaultMaxOrders = 4 << 20
+// The defaults of Config.
+const (
+	DefaultMaxOrders  = 4 << 20
+	DefaultMaxLookups = 50_000
+)
 
 // Config says how much a ledger keeps. Zero values take the defaults.
 type Config struct {
@@ -16,11 +19,14 @@ type Config struct {
 	Callers int
 	// MaxOrders bounds the accepted orders that are kept one by one, about: each caller has its share of it, 512 at least. Default DefaultMaxOrders.
 	MaxOrders int
+	// MaxLookups bounds the orders that are looked up one by one in a target that cannot list them (sale.Picker). Default DefaultMaxLookups.
+	MaxLookups int
 }
 
 // Ledger is what callers were told.
 type Ledger struct {
 	perCaller int
+	lookups   int
 	began     time.Time
 	shards    []*shard
 	numbers   map[string]uint32
@@ -35,7 +41,11 @@ func NewLedger(cfg Config) *Ledger {
 	if orders <= 0 {
 		orders = DefaultMaxOrders
 	}
-	l := &Ledger{perCaller: max(chunkEntries, orders/callers), began: time.Now(), numbers: make(map[string]uint32)}
+	lookups := cfg.MaxLookups
+	if lookups <= 0 {
+		lookups = DefaultMaxLookups
+	}
+	l := &Ledger{perCaller: max(chunkEntries, orders/callers), lookups: lookups, began: time.Now(), numbers: make(map[string]uint32)}
 	for range callers {
 		l.shards = append(l.shards, &shard{l: l})
 	}

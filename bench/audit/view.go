@@ -13,7 +13,7 @@ type view struct {
 	// seen is this view's bit; sample: only the orders of the sample are visited.
 	seen   uint8
 	sample bool
-	limits *limits // nil where users are not looked at
+	limits *limits // nil where users are not looked at here
 	// By SKU: how many orders there are, their units that are taken, and whether some came back.
 	orders, active []int64
 	gaveBack       []bool
