@@ -37,7 +37,7 @@ func (a *app) showMeasured(b *benchmark, r *result.Result) error {
 // measuredRows are a result for people: each row says one thing, and what it rests on.
 func measuredRows(r *result.Result) [][]string {
 	rows := [][]string{
-		{"scenario", fmt.Sprintf("%s, %d SKUs, %d orders a call, seed %d", r.Scenario, r.SKUs, r.Batch, r.Seed)},
+		{"scenario", fmt.Sprintf("%s, %s, %s a call, seed %d", r.Scenario, several(r.SKUs, "SKU"), several(r.Batch, "order"), r.Seed)},
 		{"loop", loopText(r.Rate, r.Clients, r.MaxOutstanding)},
 		{"target", targetText(r)},
 		{"measured", measuredText(r)},
@@ -69,7 +69,7 @@ func measuredRows(r *result.Result) [][]string {
 }
 
 func targetText(r *result.Result) string {
-	text := fmt.Sprintf("%s, %d nodes, %d replicas, %s", r.Target, r.Nodes, r.About.Replicas, r.About.Durability)
+	text := fmt.Sprintf("%s, %s, %s, %s", r.Target, several(r.Nodes, "node"), several(r.About.Replicas, "replica"), r.About.Durability)
 	if r.About.Version != "" {
 		text += ", version " + r.About.Version
 	}
@@ -126,6 +126,14 @@ func delayText(ms float64) string {
 		return ""
 	}
 	return fmt.Sprintf(", and %s added to each flush", milli(ms))
+}
+
+// several is a number of things.
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return count(int64(n)) + " " + thing + "s"
 }
 
 // perSecond shows a rate: a slow one with a decimal.

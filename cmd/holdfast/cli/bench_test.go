@@ -92,7 +92,7 @@ func found() *result.Result {
 }
 
 const foundText = `MEASURED    
-scenario    soldout, 1 SKUs, 10 orders a call, seed 1
+scenario    soldout, 1 SKU, 10 orders a call, seed 1
 loop        open loop: 20,000 orders/s on a schedule, latency from the intended start, at most 1024 calls under way
 target      in-process, 3 nodes, 3 replicas, fsync on 2 of 3 nodes, version 0.1.0, stored in sqlite
 measured    10.0 s after 2.0 s of warm-up
@@ -192,6 +192,31 @@ func TestBenchPage(t *testing.T) {
 	p.discard()
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// One node, a moment, all of it: JSON that reads as a result, a page, and a threshold that nobody could keep.
+func TestBenchMeasures(t *testing.T) {
+	dir := t.TempDir()
+	page := filepath.Join(dir, "sale.html")
+	args := []string{"bench", "--nodes", "1", "--sink", "none", "--batch", "10", "--clients", "4", "--warmup", "50ms", "--duration", "200ms", "--dir", dir}
+	code, out, errs := run(nil, append(args, "-o", "json", "--report", page, "--threshold", "accepted>0")...)
+	r, err := result.Parse("standard output", []byte(out))
+	if code != ExitOK || err != nil {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	if r.Accepted == 0 || r.Loop != load.Closed || r.Audited < r.Accepted || r.Fsync.P50 <= 0 || !r.Audit.Passed() || len(r.Thresholds) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<html")) || !strings.Contains(errs, "closed loop") {
+		t.Errorf("%v: %s", err, errs)
+	}
+	code, out, errs = run(nil, append(args, "--rate", "1000", "--threshold", "p99<1ns", "--threshold", "errors<1")...)
+	if code != ExitThreshold || !strings.Contains(out, "open loop: 1,000 orders/s") || !strings.Contains(errs, "p99<1ns: it is") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 
