@@ -14,15 +14,17 @@ const (
 	legendStep               = 150
 )
 
-// Style is the look of all plots, in light and dark.
-const Style = `.plot{--ink:#1b1f24;--faint:#5b636d;--grid:#d8dde3;--paper:#fff;--c0:#0b62a8;--c1:#b34700;--c2:#00735c;--c3:#8a3a80;--c4:#7a5c00;--c5:#3d4a57;` +
-	`font:12px system-ui,sans-serif;max-width:100%;height:auto}` +
-	`@media(prefers-color-scheme:dark){.plot{--ink:#e8eaed;--faint:#a8b0ba;--grid:#3a424c;--paper:#15191e;--c0:#6cb6ff;--c1:#ffa057;--c2:#4fd1b0;--c3:#e19bd7;--c4:#e3c04f;--c5:#b8c4d0}}` +
-	`.plot .paper{fill:var(--paper)}.plot text{fill:var(--ink)}.plot .faint{fill:var(--faint)}.plot .title{font-size:14px;font-weight:600}` +
-	`.plot .grid{stroke:var(--grid);stroke-width:1}.plot .line{fill:none;stroke-width:2;stroke-linejoin:round}` +
-	`.plot .l0{stroke:var(--c0)}.plot .l1{stroke:var(--c1);stroke-dasharray:7 3}.plot .l2{stroke:var(--c2);stroke-dasharray:2 3}` +
-	`.plot .l3{stroke:var(--c3);stroke-dasharray:9 3 2 3}.plot .l4{stroke:var(--c4);stroke-dasharray:12 4}.plot .l5{stroke:var(--c5);stroke-dasharray:4 2}` +
-	`.plot .m0{fill:var(--c0)}.plot .m1{fill:var(--c1)}.plot .m2{fill:var(--c2)}.plot .m3{fill:var(--c3)}.plot .m4{fill:var(--c4)}.plot .m5{fill:var(--c5)}`
+// Style is the look of all plots, in light and dark. It names each colour where it is used: not every program that shows SVG knows variables.
+const Style = `.plot{font:12px system-ui,sans-serif;max-width:100%;height:auto}.plot .title{font-size:14px;font-weight:600}` +
+	`.plot .grid{stroke-width:1}.plot .line{fill:none;stroke-width:2;stroke-linejoin:round}` +
+	`.plot .l1{stroke-dasharray:7 3}.plot .l2{stroke-dasharray:2 3}.plot .l3{stroke-dasharray:9 3 2 3}.plot .l4{stroke-dasharray:12 4}.plot .l5{stroke-dasharray:4 2}` +
+	`.plot .paper{fill:#fff}.plot text{fill:#1b1f24}.plot .faint{fill:#5b636d}.plot .grid{stroke:#d8dde3}` +
+	`.plot .l0{stroke:#0b62a8}.plot .l1{stroke:#b34700}.plot .l2{stroke:#00735c}.plot .l3{stroke:#8a3a80}.plot .l4{stroke:#7a5c00}.plot .l5{stroke:#3d4a57}` +
+	`.plot .m0{fill:#0b62a8}.plot .m1{fill:#b34700}.plot .m2{fill:#00735c}.plot .m3{fill:#8a3a80}.plot .m4{fill:#7a5c00}.plot .m5{fill:#3d4a57}` +
+	`@media(prefers-color-scheme:dark){` +
+	`.plot .paper{fill:#15191e}.plot text{fill:#e8eaed}.plot .faint{fill:#a8b0ba}.plot .grid{stroke:#3a424c}` +
+	`.plot .l0{stroke:#6cb6ff}.plot .l1{stroke:#ffa057}.plot .l2{stroke:#4fd1b0}.plot .l3{stroke:#e19bd7}.plot .l4{stroke:#e3c04f}.plot .l5{stroke:#b8c4d0}` +
+	`.plot .m0{fill:#6cb6ff}.plot .m1{fill:#ffa057}.plot .m2{fill:#4fd1b0}.plot .m3{fill:#e19bd7}.plot .m4{fill:#e3c04f}.plot .m5{fill:#b8c4d0}}`
 
 // hues is how many lines look different from each other.
 const hues = 6
