@@ -11,6 +11,7 @@ import (
 	"holdfast/bench/load"
 	"holdfast/bench/result"
 	"holdfast/bench/rival/program"
+	"holdfast/storage"
 )
 
 // ErrCompare is returned for a comparison that cannot be meant.
@@ -42,6 +43,8 @@ type CompareConfig struct {
 	Dir string
 	// Redis and Postgres are addresses of servers to be used instead of such that are started.
 	Redis, Postgres string
+	// Version is what ours says it is.
+	Version string
 	// Tell is told of each run when it has ended; nil: nobody is.
 	Tell func(text string)
 
@@ -91,6 +94,11 @@ func (cfg CompareConfig) Check() error {
 	if cfg.Rounds < 0 || cfg.Clients < 0 || cfg.Duration < 0 || cfg.Warmup < 0 {
 		return fmt.Errorf("%w: rounds, clients, duration and warm-up are not below zero", ErrCompare)
 	}
+	if cfg.Sink != "" {
+		if err := storage.CheckSink(cfg.Sink); err != nil {
+			return fmt.Errorf("%w: --sink: %w", ErrCompare, err)
+		}
+	}
 	return nil
 }
 
@@ -112,7 +120,7 @@ func Compare(ctx context.Context, cfg CompareConfig) (*Comparison, error) {
 	cfg = cfg.withDefaults()
 	c := &comparer{cfg: cfg, openers: cfg.openers(), out: &Comparison{
 		Loop: load.Closed, Client: "one process has the callers, and of ours the nodes; servers of theirs are processes of their own on the same machine",
-		Rounds: cfg.Rounds, WarmupS: cfg.Warmup.Seconds(), DurationS: cfg.Duration.Seconds(), Seed: cfg.Seed, Sink: cfg.Sink,
+		Rounds: cfg.Rounds, WarmupS: cfg.Warmup.Seconds(), DurationS: cfg.Duration.Seconds(), Seed: cfg.Seed, Sink: redacted(cfg.Sink),
 		Matches: []Match{}, Skipped: []Skipped{},
 	}}
 	for _, w := range matches {

@@ -36,7 +36,7 @@ func (t *overHTTP) Close() error { return errors.Join(t.placer.Close(), t.Target
 
 // openOverHTTP opens three nodes and a client of all of them.
 func (cfg *CompareConfig) openOverHTTP(ctx context.Context, w work) (sale.Target, error) {
-	nodes, err := inprocess.Open(ctx, inprocess.Config{Nodes: 3, Sink: cfg.Sink, AdoptSink: true, Dir: cfg.Dir})
+	nodes, err := inprocess.Open(ctx, inprocess.Config{Nodes: 3, Sink: cfg.Sink, AdoptSink: true, Dir: cfg.Dir, Version: cfg.Version})
 	if err != nil {
 		return nil, err
 	}

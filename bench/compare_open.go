@@ -9,7 +9,6 @@ import (
 	"holdfast/bench/rival/raft"
 	"holdfast/bench/rival/redis"
 	"holdfast/bench/sale"
-	"holdfast/bench/scenario"
 	"holdfast/bench/target/inprocess"
 )
 
@@ -32,7 +31,7 @@ func (cfg *CompareConfig) openers() map[string]opener {
 
 func (cfg *CompareConfig) ours(nodes int) opener {
 	return func(ctx context.Context, _ work) (sale.Target, error) {
-		return opened(inprocess.Open(ctx, inprocess.Config{Nodes: nodes, Sink: cfg.Sink, AdoptSink: true, Dir: cfg.Dir}))
+		return opened(inprocess.Open(ctx, inprocess.Config{Nodes: nodes, Sink: cfg.Sink, AdoptSink: true, Dir: cfg.Dir, Version: cfg.Version}))
 	}
 }
 
@@ -65,9 +64,6 @@ func measure(ctx context.Context, t trial) (*Result, error) {
 	cfg.Target, cfg.Scenario, cfg.Batch, cfg.Clients = t.contestant, t.scenario, t.batch, t.clients
 	cfg.Duration, cfg.Warmup, cfg.Seed, cfg.Dir = t.duration, t.warmup, t.seed, t.dir
 	cfg.Open = func(ctx context.Context) (sale.Target, error) { return t.open(ctx, t.work) }
-	cfg.Scene = func(_ context.Context, target sale.Target) (Scene, error) {
-		return scenario.New(t.scenario, scenario.Params{Callers: t.clients, Batch: t.batch, Seed: t.seed, Warmup: t.warmup, Duration: t.duration}, target)
-	}
 	r, err := Run(ctx, cfg)
 	switch {
 	case err != nil:

@@ -145,7 +145,7 @@ func TestCompareEnds(t *testing.T) {
 		}
 	}
 	for name, cfg := range map[string]CompareConfig{
-		"no such part": {Parts: []string{"P99"}}, "rounds": {Rounds: -1}, "duration": {Duration: -time.Second},
+		"no such part": {Parts: []string{"P99"}}, "rounds": {Rounds: -1}, "duration": {Duration: -time.Second}, "sink": {Sink: "mysql://here"},
 	} {
 		if _, err := Compare(t.Context(), cfg); !errors.Is(err, ErrCompare) {
 			t.Errorf("%s: %v", name, err)

@@ -31,9 +31,10 @@ func (c *Comparison) WriteText(to io.Writer) error {
 func (m *Match) write(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\n%s: %s, %d callers; %s orders/s\n\n", m.Part, m.Work, m.Clients, m.Figure)
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tORDERS/S\tP50 / P99 MS OF A CALL\tNOT DECIDED\tCOPIES\tDURABILITY")
+	fmt.Fprintln(w, "\tORDERS/S\tP50 / P99 MS OF A CALL\tNOT DECIDED\tCOPIES\tDURABILITY\tVERSION")
 	for _, k := range m.Contestants {
-		fmt.Fprintf(w, "%s\t%s\t%.3f / %.3f\t%d\t%d\t%s\n", k.Name, k.Rate.text("%.0f"), k.P50MS, k.P99MS, k.Errors+k.Unknown, k.About.Replicas, k.About.Durability)
+		fmt.Fprintf(w, "%s\t%s\t%.3f / %.3f\t%d\t%d\t%s\t%s\n", k.Name, k.Rate.text("%.0f"), k.P50MS, k.P99MS, k.Errors+k.Unknown, k.About.Replicas,
+			k.About.Durability, k.About.Version)
 	}
 	_ = w.Flush() // into memory
 	fmt.Fprintln(b)

@@ -17,6 +17,7 @@ import (
 func (a *app) benchCompareCommand() *cobra.Command {
 	cfg := bench.CompareConfig{
 		Rounds: bench.DefaultCompareRounds, Duration: bench.DefaultCompareDuration, Warmup: bench.DefaultCompareWarmup, Seed: 1, Sink: bench.DefaultCompareSink,
+		Version: build().Version,
 	}
 	cmd := &cobra.Command{
 		Use: "compare", Short: "Measure ours and rivals in turn, and print ratios", Args: exactly(),
