@@ -57,4 +57,5 @@ func BenchmarkRestart(b *testing.B) {
 	kill() // rather than wait until storage is told of all orders
 	b.ReportMetric(took.Seconds()/float64(rounds), "s")
 	b.ReportMetric(float64(stored), "orders")
+	b.ReportMetric(float64(stored)*float64(rounds)/took.Seconds(), "orders/s")
 }
