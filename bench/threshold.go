@@ -109,7 +109,11 @@ func (t Threshold) Hold(r *Result) result.Threshold {
 	return result.Threshold{Text: t.Text}
 }
 
-// missedText says by how much a threshold was missed.
+// missedText says by how much a threshold was missed, in its unit.
 func missedText(t result.Threshold) string {
-	return fmt.Sprintf("%s: it is %s", t.Text, strconv.FormatFloat(t.Value, 'g', 6, 64))
+	unit := ""
+	if part := expression.FindStringSubmatch(t.Text); part != nil {
+		unit = part[4]
+	}
+	return fmt.Sprintf("%s: it is %s%s", t.Text, strconv.FormatFloat(t.Value, 'g', 6, 64), unit)
 }

@@ -24,6 +24,8 @@ const (
 	DefaultOutstanding = 1024
 	// DefaultPatience is how long what is still to be asked or answered at the end is waited for.
 	DefaultPatience = 30 * time.Second
+	// DefaultBackoff is how long a caller of a closed loop waits after a call of which nothing was decided.
+	DefaultBackoff = 10 * time.Millisecond
 	// DefaultEvery is the length of an interval.
 	DefaultEvery = time.Second
 )
@@ -46,6 +48,9 @@ type Config struct {
 	// Patience is how long a run goes on for what is under way or waits when Duration is over; 0: DefaultPatience. Then the calls' context ends, and
 	// what was not begun is counted as abandoned.
 	Patience time.Duration
+	// Backoff is how long a caller of a closed loop waits after a call of which nothing was decided, as a client does that is told to come back later:
+	// 64 callers who ask again at once keep a target from ever having a leader. 0: DefaultBackoff.
+	Backoff time.Duration
 	// Seed decides when the orders of an open loop come.
 	Seed uint64
 	// Every is the length of an interval; 0: DefaultEvery.
@@ -89,6 +94,9 @@ func (c Config) withDefaults() Config {
 	if c.Patience == 0 {
 		c.Patience = DefaultPatience
 	}
+	if c.Backoff == 0 {
+		c.Backoff = DefaultBackoff
+	}
 	if c.Every == 0 {
 		c.Every = DefaultEvery
 	}
@@ -108,7 +116,7 @@ func (c Config) check() error {
 		{c.Clients < 1, "there must be a client"},
 		{c.MaxOutstanding < 1, "a call must be allowed to be outstanding"},
 		{c.Duration <= 0, "the duration must be above 0"},
-		{c.Warmup < 0 || c.Patience < 0 || c.Every < 0, "the warm-up, the patience and the interval must not be negative"},
+		{c.Warmup < 0 || c.Patience < 0 || c.Every < 0 || c.Backoff < 0, "the warm-up, the patience, the back-off and the interval must not be negative"},
 		{c.Rush < 0 || c.Rush > 0 && (c.Rate == 0 || c.Rush > c.Duration), "a rush needs a rate and fits into the duration"},
 	} {
 		if wrong.is {

@@ -134,7 +134,7 @@ func TestWarmup(t *testing.T) {
 func TestEachOutcomeHasItsHistogram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		r := run(t, t.Context(), Config{Batch: 10, Clients: 1, Duration: time.Second}, func(_ context.Context, _ int, r *Record) {
+		r := run(t, t.Context(), Config{Batch: 10, Clients: 1, Duration: time.Second, Backoff: time.Nanosecond}, func(_ context.Context, _ int, r *Record) {
 			n++
 			switch n % 4 {
 			case 0:
@@ -163,6 +163,16 @@ func TestEachOutcomeHasItsHistogram(t *testing.T) {
 		want := Counts{Calls: 400, Accepted: 1000, Refused: 1000, Failed: 1000, Unknown: 1000}
 		if r.Totals != want || r.Reasons["sold_out"] != 100 || r.Reasons["overloaded"] != 100 || len(r.Reasons) != 2 {
 			t.Errorf("%+v, %v", r.Totals, r.Reasons)
+		}
+	})
+}
+
+// Callers of a closed loop who are told nothing come back later instead of at once.
+func TestBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, t.Context(), Config{Clients: 2, Duration: time.Second}, func(_ context.Context, _ int, r *Record) { r.Failed = 1 })
+		if r.Totals.Calls != 200 || PercentilesOf(r.Failures).Max > time.Millisecond {
+			t.Errorf("%+v, %+v", r.Totals, PercentilesOf(r.Failures))
 		}
 	})
 }

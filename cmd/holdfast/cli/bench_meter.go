@@ -52,9 +52,12 @@ func (m *meter) say(format string, args ...any) {
 	fmt.Fprintf(m.to, "%6.1fs  %s\n", time.Since(m.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
+// slightest is the shortest end of a run whose rates say anything.
+const slightest = 100 * time.Millisecond
+
 // interval shows an interval when it is over.
 func (m *meter) interval(i load.Interval) {
-	if i.Length <= 0 {
+	if i.Length <= 0 || i.Phase == load.Draining && i.Length < slightest {
 		return
 	}
 	line := intervalText(i)
