@@ -43,7 +43,7 @@ func (c Config) withDefaults() (Config, error) {
 // client talks to one listener of each kind, with patience: what it asks may be asked again.
 func (c *Config) client(addr, admin string) (*client.Client, error) {
 	made, err := client.New(client.Config{
-		Addr: addr, AdminAddr: admin, APIKey: c.APIKey, RootCAs: c.RootCAs, MaxConns: lookers, Timeout: askTimeout,
+		Addr: addr, AdminAddr: admin, APIKey: c.APIKey, RootCAs: c.RootCAs, MaxConns: max(lookers, c.Clients), Timeout: askTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
