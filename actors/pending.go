@@ -74,8 +74,7 @@ func (p *pending) finish(out stock.Outcome) {
 // answer leaves the answer where its caller finds it; its group must be told.
 func (p *pending) answer(out stock.Outcome) {
 	p.out = out
-	if !p.status.CompareAndSwap(waiting, answered) {
-		p.status.CompareAndSwap(proposed, answered)
+	for s := p.status.Load(); s != abandoned && !p.status.CompareAndSwap(s, answered); s = p.status.Load() {
 	}
 }
 

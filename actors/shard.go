@@ -236,7 +236,12 @@ func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, i i
 		s.away(ctx, at, e, i, s.hot[owner.Number])
 		return s.hot[owner.Number]
 	}
-	out := s.book.Apply(at, it.cmd)
+	var out stock.Outcome
+	if it.p == nil {
+		out = s.book.ApplyUnheard(at, it.cmd)
+	} else {
+		out = s.book.Apply(at, it.cmd)
+	}
 	if owner = s.book.Owner(it.cmd); owner.Number == 0 {
 		s.answer(it, out)
 		return nil

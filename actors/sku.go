@@ -87,6 +87,11 @@ func (d *desk) handle(msg any) {
 // apply takes the SKU's part of an entry and answers those who wait for it.
 func (d *desk) apply(m *portion) {
 	for _, it := range m.items {
+		if it.p == nil {
+			d.ledger.ApplyUnheard(m.at, it.cmd)
+			d.note(it, stock.Outcome{})
+			continue
+		}
 		d.note(it, d.ledger.Apply(m.at, it.cmd))
 	}
 	d.r.count(d.ledger.TakeMoves(), d.term, m.at.Index)

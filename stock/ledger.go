@@ -23,7 +23,9 @@ type Ledger struct {
 	epoch     uint16
 	partition Partition
 	frozen    bool
-	broken    bool
+	// unheard: nobody waits for the outcome of the command that is being applied.
+	unheard bool
+	broken  bool
 
 	// now and index are those of the last command; version is the index of the last change.
 	now            Time
@@ -81,6 +83,14 @@ func (l *Ledger) Apply(at Position, c Command) Outcome {
 	l.check()
 	l.tidy()
 	return out
+}
+
+// ApplyUnheard is Apply of a command that nobody here waits for, as on a follower: it does the same to the state, and shows nobody the order that it
+// placed.
+func (l *Ledger) ApplyUnheard(at Position, c Command) {
+	l.unheard = true
+	l.Apply(at, c)
+	l.unheard = false
 }
 
 func (l *Ledger) apply(c Command) Outcome {

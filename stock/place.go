@@ -176,6 +176,9 @@ func (l *Ledger) accept(c *Place) Outcome {
 	if r.waits() {
 		l.due.push(scheduled{r.expires, counter})
 	}
+	if l.unheard {
+		return Outcome{Code: OK}
+	}
 	o := l.placed(counter, &r)
 	o.User, o.Key, o.ClientRef = c.User, c.Key, c.ClientRef
 	return Outcome{Code: OK, Order: o}
