@@ -64,6 +64,7 @@ type rush struct {
 	begun  atomic.Int64 // batches
 	calls  []calls      // by caller
 	resent atomic.Int64 // batches
+	taking sync.WaitGroup
 	// taken is when the snapshot began and ended.
 	taken [2]time.Time
 }
@@ -94,6 +95,7 @@ func benchmarkOrders(b *testing.B, f *fleet, units int64, callers, batch int) {
 	}
 	work.Wait()
 	b.StopTimer()
+	r.taking.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 	b.ReportMetric((processorTime(b)-worked).Seconds()*1e6/float64(b.N), "cpu-us/order")
 	r.report(b)
@@ -125,7 +127,7 @@ func (r *rush) caller(ctx context.Context, b *testing.B, i int) {
 			return
 		}
 		if half := r.orders / 2; *benchSnapshot && placed <= half && placed+n > half {
-			go r.snapshot(ctx, b)
+			r.taking.Go(func() { r.snapshot(b) })
 		}
 		reqs := batchOf(r.sku, k, int(n))
 		begun := time.Since(r.began)
@@ -148,7 +150,9 @@ func (r *rush) caller(ctx context.Context, b *testing.B, i int) {
 	}
 }
 
-func (r *rush) snapshot(ctx context.Context, b *testing.B) {
+func (r *rush) snapshot(b *testing.B) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
 	r.taken[0] = time.Now()
 	if _, _, err := r.leader.shardOf(stock.PartitionOf(r.sku)).group.Load().Snapshot(ctx); err != nil {
 		b.Error(err)
