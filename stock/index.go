@@ -51,6 +51,23 @@ func sizeFor(n int) int {
 
 func (x *index) len() int { return x.n }
 
+// reserve makes room for n entries in an empty index.
+func (x *index) reserve(n int) {
+	switch {
+	case n == 0:
+		return
+	case n*4 <= indexSlots*3:
+		x.only.resize(sizeFor(n))
+		return
+	}
+	x.depth = uint8(min(bits.Len(uint(n/(indexSlots/2))), indexDepth))
+	x.tables = make([]*indexTable, 1<<x.depth)
+	each := n>>x.depth + n>>x.depth/8
+	for i := range x.tables {
+		x.tables[i] = &indexTable{slots: make([]uint64, sizeFor(each)), depth: x.depth}
+	}
+}
+
 func (x *index) table(hash uint32) *indexTable {
 	if x.tables == nil {
 		return &x.only

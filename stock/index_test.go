@@ -89,6 +89,7 @@ func TestIndexAgainstAMap(t *testing.T) {
 			}
 			rapid.Check(t, func(t *rapid.T) {
 				m := &indexModel{t: t, hash: hash, want: make(map[uint32]map[uint32]bool)}
+				m.got.reserve(rapid.SampledFrom([]int{0, 1, 700, 1000, 30_000}).Draw(t, "reserved"))
 				for range rapid.IntRange(1, 8).Draw(t, "steps") {
 					if rapid.IntRange(0, 2).Draw(t, "what") > 0 {
 						m.add(min(rapid.SampledFrom([]int{1, 5, 6, 7, 100, 833, 5000}).Draw(t, "places"), most-int(m.next)))

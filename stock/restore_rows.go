@@ -1,6 +1,11 @@
 package stock
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // What is derived from the tables of a snapshot is made again here, and the tables are checked against each other and the SKU's counters: a
 // checksum only tells that they are as they were written.
@@ -11,12 +16,7 @@ func (l *Ledger) restoreUser(r *mpReader, i uint64, name string, used int64) {
 		r.fail("user out of order")
 		return
 	}
-	if _, twice := l.userAt(name); twice {
-		r.fail("user twice")
-		return
-	}
 	l.users.restoreNext(name, used)
-	l.names.add(nameHash(name), uint32(i+1))
 }
 
 // restoreRow puts an order or a fence back into its place.
@@ -90,6 +90,9 @@ func (l *Ledger) finish(h *ledgerHead) error {
 	if l.hash != h.Tables {
 		return fmt.Errorf("%w: not the hash it was written with", ErrMalformed)
 	}
+	if !l.deriveNames() {
+		return fmt.Errorf("%w: a user twice", ErrMalformed)
+	}
 	sums, err := l.derive()
 	if err != nil {
 		return err
@@ -106,9 +109,30 @@ type rowSums struct {
 	used                []int64 // by user
 }
 
+// deriveNames makes the index of the users; ok is false when there are two of one name.
+func (l *Ledger) deriveNames() (ok bool) {
+	l.names.reserve(int(l.users.len()))
+	for i, a := range l.users.all() {
+		name := l.users.of(a).name
+		hash := nameHash(xxhash.Sum64(name))
+		for p := l.names.seek(hash); ; {
+			other := p.next()
+			if other == 0 {
+				break
+			}
+			if bytes.Equal(l.users.person(uint64(other-1)).name, name) {
+				return false
+			}
+		}
+		l.names.add(hash, uint32(i+1))
+	}
+	return true
+}
+
 // derive makes the keys and schedules of the orders.
 func (l *Ledger) derive() (rowSums, error) {
 	sums := rowSums{used: make([]int64, l.users.len())}
+	l.keys.reserve(int(l.rows.live()))
 	for i, r := range l.rows.all() {
 		if !l.addKey(r, i+1) {
 			return sums, fmt.Errorf("%w: a key twice", ErrMalformed)

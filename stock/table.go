@@ -79,7 +79,7 @@ func (l *Ledger) used(user string) int64 {
 
 // userAt returns the number of a user.
 func (l *Ledger) userAt(name string) (uint32, bool) {
-	for p := l.names.seek(nameHash(name)); ; {
+	for p := l.names.seek(nameHash(xxhash.Sum64String(name))); ; {
 		i := p.next()
 		if i == 0 {
 			return 0, false
@@ -94,7 +94,7 @@ func (l *Ledger) userNumber(name string) uint32 {
 	i, ok := l.userAt(name)
 	if !ok {
 		i = uint32(l.users.add(name))
-		l.names.add(nameHash(name), i+1)
+		l.names.add(nameHash(xxhash.Sum64String(name)), i+1)
 		p := l.users.person(uint64(i))
 		l.hash += p.hash(uint64(i))
 	}
@@ -145,7 +145,8 @@ func keyHash(caller uint32, key uint64) uint32 {
 	return uint32(mix(key^indexSeed, uint64(caller)) >> 32)
 }
 
-func nameHash(name string) uint32 { return uint32(mix(xxhash.Sum64String(name), indexSeed) >> 32) }
+// nameHash does the same for a user.
+func nameHash(name uint64) uint32 { return uint32(mix(name, indexSeed) >> 32) }
 
 // keyed returns the counter of the order or fence that holds a key.
 func (l *Ledger) keyed(caller, key string) (uint64, bool) {
