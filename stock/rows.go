@@ -70,13 +70,15 @@ func (p *rows) load(i uint64) (r row) {
 func (p *rows) store(i uint64, r *row) {
 	pg, k := p.own(i/pageRows), i%pageRows
 	was := pg.packed(k)
-	if was.state().waits() {
+	waited := was.state().waits()
+	if waited {
 		pg.waits--
 	}
 	pg.used -= int32(was.size())
 	pg.at[k] = 0
 	p.write(pg, k, r)
-	if pg.waits == 0 && !r.state.waits() && len(pg.at) == pageRows && pg.spare() > int(pg.used)/4+minRowBytes {
+	// Few rows of the page change any more.
+	if waited && pg.waits == 0 && len(pg.at) == pageRows && pg.spare() > int(pg.used)/32 {
 		pg.rewrite(0)
 	}
 }

@@ -262,7 +262,7 @@ func TestRowsAreCompact(t *testing.T) {
 	for i := range uint64(n) {
 		p.store(i*7919%n, made(i*7919%n, StateConfirmed))
 	}
-	check("settled", 25)
+	check("settled", 15)
 	var few rows
 	few.push(made(1, StateHeld))
 	if c := cap(few.pages[0].data); c > 2*minRowBytes {
