@@ -205,3 +205,22 @@ func TestChangesAfterRestore(t *testing.T) {
 	}
 	s.check(t, n.log)
 }
+
+// Who keeps no rows asks for none, and learns how far the actors have come; settled orders leave memory by that as by any sink's word.
+func TestChangesWithoutRows(t *testing.T) {
+	eachTemperature(t, func(t *testing.T, hot bool) {
+		n := start(t, nil)
+		defer n.close()
+		n.must(spec("shoe", 5, hot))
+		n.must(place("shoe", "a", "1"))
+		none, err := n.replica.Changes(t.Context(), 0, 0)
+		if err != nil || len(none.Orders)+len(none.SKUs) != 0 {
+			t.Fatalf("%+v, %v", none, err)
+		}
+		n.eventually("all is applied", func() bool { return n.replica.Applied() >= none.UpTo })
+		rows, err := n.replica.Changes(t.Context(), 0, 100)
+		if err != nil || len(rows.Orders) != 1 || rows.UpTo != none.UpTo {
+			t.Errorf("no rows up to %d, but %+v, %v", none.UpTo, rows, err)
+		}
+	})
+}

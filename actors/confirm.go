@@ -27,7 +27,7 @@ type tray struct {
 
 // answer finishes a request with what was found in the applied state: at once when that says nothing about the state, else after a check.
 func (t *tray) answer(p *pending, out stock.Outcome, term uint64) {
-	r := p.replica
+	r := p.group.replica
 	_, order := p.flight.Req.(*stock.Place)
 	switch {
 	case !restsOnState(out.Code):
@@ -96,21 +96,25 @@ func (r *Replica) alone(term uint64) bool {
 
 // release answers with what was found.
 func (r *Replica) release(fs []finding) {
+	var all tally
 	for i := range fs {
 		r.metrics.refused(fs[i].out)
-		fs[i].p.finish(fs[i].out)
+		all.finish(fs[i].p, fs[i].out)
 	}
+	all.end()
 }
 
 // withdraw answers when nobody can say any more whether what was found still held: the request was not executed, but a copy of it may have been.
 func withdraw(fs []finding) {
-	for _, f := range fs {
+	var all tally
+	for i := range fs {
 		out := stock.Outcome{Code: stock.NoLeader}
-		if f.p.copied() {
+		if fs[i].p.copied() {
 			out.Code = stock.OutcomeUnknown
 		}
-		f.p.finish(out)
+		all.finish(fs[i].p, out)
 	}
+	all.end()
 }
 
 // confirmer makes the leadership checks of a replica, one after the other, on a goroutine of its own: no actor waits for raft. Whatever is found

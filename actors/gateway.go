@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"holdfast/stock"
 )
 
@@ -93,21 +95,37 @@ func (g *Gateway) whileFull(ctx context.Context, bound string, reqs []stock.Requ
 
 // route sends requests to the replicas that lead their shards.
 func (g *Gateway) route(ctx context.Context, reqs []stock.Request, outs []stock.Outcome) {
-	if len(reqs) > 1 {
-		g.scatter(ctx, reqs, outs)
+	first := g.router.Locate(reqs[0].Partition())
+	for i := 1; i < len(reqs); i++ {
+		if !sameSKU(reqs[i-1], reqs[i]) && g.router.Locate(reqs[i].Partition()) != first {
+			g.scatter(ctx, reqs, outs)
+			return
+		}
+	}
+	if first != nil {
+		g.launch(ctx, first, reqs).land(ctx, outs)
 		return
 	}
-	if r := g.router.Locate(reqs[0].Partition()); r != nil {
-		g.send(ctx, r, reqs, outs)
-	} else {
-		outs[0].Code = stock.NoLeader
+	for i := range outs {
+		outs[i].Code = stock.NoLeader
 	}
+}
+
+// sameSKU reports whether two requests, or commands, are orders of one SKU, and so go the same way. No is no answer: orders of one SKU mostly come
+// together, and this is cheaper than to look up each of them.
+func sameSKU(a, b any) bool {
+	p, ok := a.(*stock.Place)
+	if !ok {
+		return false
+	}
+	q, ok := b.(*stock.Place)
+	return ok && p.SKU == q.SKU
 }
 
 // scatter sends a batch to its replicas and gathers the answers in the order of the requests.
 func (g *Gateway) scatter(ctx context.Context, reqs []stock.Request, outs []stock.Outcome) {
 	type share struct {
-		flight *wave
+		group  *group
 		places []int
 		reqs   []stock.Request
 	}
@@ -125,57 +143,67 @@ func (g *Gateway) scatter(ctx context.Context, reqs []stock.Request, outs []stoc
 		shares[r].reqs = append(shares[r].reqs, req)
 	}
 	for r, s := range shares {
-		s.flight = g.launch(ctx, r, s.reqs)
+		s.group = g.launch(ctx, r, s.reqs)
 	}
 	for _, s := range shares {
 		part := make([]stock.Outcome, len(s.places))
-		s.flight.land(ctx, part)
+		s.group.land(ctx, part)
 		for k, i := range s.places {
 			outs[i] = part[k]
 		}
 	}
 }
 
-func (g *Gateway) send(ctx context.Context, r *Replica, reqs []stock.Request, outs []stock.Outcome) {
-	g.launch(ctx, r, reqs).land(ctx, outs)
-}
-
-// wave is the requests of one caller on their way to one replica.
-type wave struct {
-	r     *Replica
-	group *group
-	sent  []*pending
-	// over: the tokens ran out; the requests after sent were never handed over.
-	over int
-}
-
 // launch hands requests to the actors, as far as the replica's tokens go.
-func (g *Gateway) launch(ctx context.Context, r *Replica, reqs []stock.Request) *wave {
-	w := &wave{r: r, group: &group{done: make(chan struct{})}}
+func (g *Gateway) launch(ctx context.Context, r *Replica, reqs []stock.Request) *group {
 	n := r.acquire(len(reqs))
-	if w.over = len(reqs) - n; w.over > 0 {
-		g.metrics.overloaded[boundPending].Add(float64(w.over))
+	if over := len(reqs) - n; over > 0 {
+		g.metrics.overloaded[boundPending].Add(float64(over))
 	}
 	deadline := r.deadline(ctx)
-	w.group.left.Store(int64(n))
-	w.sent = make([]*pending, n)
-	for i, req := range reqs[:n] {
+	for _, req := range reqs[:n] {
 		g.stamp(req, deadline)
-		w.sent[i] = newPending(r, w.group, req)
 	}
-	for _, p := range w.sent {
-		r.system.Root.Send(r.directory.target(p.flight.Req), p)
+	sent := newGroup(r, reqs[:n])
+	r.dispatch(sent.requests)
+	return sent
+}
+
+// dispatch sends requests to the actors of their SKUs, those for one actor as one message, in their order.
+func (r *Replica) dispatch(requests []pending) {
+	if len(requests) == 1 {
+		r.system.Root.Send(r.directory.target(requests[0].flight.Req), &requests[0])
+		return
 	}
-	return w
+	bundles := make(map[*actor.PID]*bundle, 1)
+	var b *bundle
+	for i := range requests {
+		p := &requests[i]
+		if i == 0 || !sameSKU(requests[i-1].flight.Req, p.flight.Req) {
+			pid := r.directory.target(p.flight.Req)
+			if b = bundles[pid]; b == nil {
+				b = &bundle{}
+				if len(bundles) == 0 { // mostly the only one
+					b.requests = make([]*pending, 0, len(requests))
+				}
+				bundles[pid] = b
+			}
+		}
+		b.requests = append(b.requests, p)
+	}
+	for pid, b := range bundles {
+		r.system.Root.Send(pid, b)
+	}
 }
 
 // land waits for the answers.
-func (w *wave) land(ctx context.Context, outs []stock.Outcome) {
-	if len(w.sent) > 0 {
-		w.group.wait(ctx, w.r, w.sent, outs)
+func (g *group) land(ctx context.Context, outs []stock.Outcome) {
+	n := len(g.requests)
+	if n > 0 {
+		g.wait(ctx, outs[:n])
 	}
-	for i := len(w.sent); i < len(outs); i++ {
-		outs[i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: boundPending}}
+	for i := range outs[n:] {
+		outs[n+i] = stock.Outcome{Code: stock.Overloaded, Detail: &stock.Detail{Bound: boundPending}}
 	}
 }
 

@@ -101,8 +101,9 @@ func (s *shardActor) handBack(ctx actor.Context, m *handBack) {
 	if d.ledger.Hot() {
 		s.promote(ctx, d)
 	}
+	clock := s.r.clock.now()
 	for _, p := range h.requests {
-		s.request(ctx, p)
+		s.request(ctx, p, clock)
 	}
 }
 

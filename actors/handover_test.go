@@ -155,15 +155,13 @@ func TestOldActorsLingerAndEnd(t *testing.T) {
 		n.setHot("shoe", false)
 		synctest.Wait()
 		send := func(key string) stock.Outcome {
-			g := &group{done: make(chan struct{})}
-			g.left.Store(1)
 			n.replica.acquire(1)
-			p := newPending(n.replica, g, place("shoe", "u", key))
-			n.replica.system.Root.Send(stale, p)
+			g := newGroup(n.replica, []stock.Request{place("shoe", "u", key)})
+			n.replica.system.Root.Send(stale, &g.requests[0])
 			outs := []stock.Outcome{{}}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			g.wait(ctx, n.replica, []*pending{p}, outs)
+			g.wait(ctx, outs)
 			return outs[0]
 		}
 		want(t, "just after", send("1"), stock.OK)

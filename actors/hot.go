@@ -46,13 +46,14 @@ func (h *hotActor) turn(ctx actor.Context, t *turn) {
 	for _, msg := range t.committed {
 		h.committed(ctx, msg)
 	}
+	clock := h.r.clock.now() // once a turn: everything in it has come before
 	for _, p := range t.requests {
 		if h.desk == nil {
 			h.asked = true
 			ctx.Send(h.shard, p)
 			continue
 		}
-		h.desk.admit(p)
+		h.desk.admit(p, clock)
 	}
 	if h.desk != nil {
 		at, ok := h.desk.expire()

@@ -53,9 +53,12 @@ func (m *mailbox) PostUserMessage(message any) {
 		m.lost(message)
 		return
 	}
-	if p, ok := message.(*pending); ok {
-		m.requests = append(m.requests, p)
-	} else {
+	switch msg := message.(type) {
+	case *pending:
+		m.requests = append(m.requests, msg)
+	case *bundle:
+		m.requests = append(m.requests, msg.requests...)
+	default:
 		m.committed = append(m.committed, message)
 	}
 	m.mu.Unlock()

@@ -48,6 +48,8 @@ type portion struct {
 	at    stock.Position
 	entry *entry
 	items []item
+	// next: items are the entry's own before that place; 0: they were copied.
+	next int
 }
 
 // opened says that the opening entry of a term is applied: admission opens (rule R14).
@@ -140,6 +142,7 @@ type resolved struct {
 
 // IgnoreDeadLetterLogging keeps messages that name buyers out of the actor system's log.
 func (*pending) IgnoreDeadLetterLogging()  {}
+func (*bundle) IgnoreDeadLetterLogging()   {}
 func (*entry) IgnoreDeadLetterLogging()    {}
 func (*portion) IgnoreDeadLetterLogging()  {}
 func (*failed) IgnoreDeadLetterLogging()   {}

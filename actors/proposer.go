@@ -4,6 +4,7 @@ package actors
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,6 +127,7 @@ func (p *proposer) handle(msg any) {
 // collect takes what was admitted in the term that is open, and gives the rest back.
 func (p *proposer) collect(items []item) {
 	var late []item
+	p.queue = slices.Grow(p.queue, len(items))
 	for _, it := range items {
 		if it.term == p.term {
 			p.queue = append(p.queue, it)
@@ -176,13 +178,16 @@ func (p *proposer) propose() {
 	}
 }
 
+// usualItems is about how many orders the longest entry of the usual length holds.
+const usualItems = 4096
+
 // fill encodes what fits into one entry. A request whose caller has left stays out of the log.
 func (p *proposer) fill() (*batch, []byte) {
 	p.sequence++
 	p.r.issued.Store(p.sequence)
 	h := stock.Header{Term: p.term, Incarnation: p.r.incarnation, Sequence: p.sequence}
 	p.writer.Reset(h)
-	b := &batch{sequence: p.sequence, term: p.term}
+	b := &batch{sequence: p.sequence, term: p.term, items: make([]item, 0, min(len(p.queue), usualItems))}
 	var left []item
 	opening := false
 	for len(p.queue) > 0 {
@@ -260,9 +265,11 @@ func (p *proposer) openAgain(b *batch) {
 }
 
 func finishItems(items []item, out stock.Outcome) {
-	for _, it := range items {
-		if it.p != nil {
-			it.p.finish(out)
+	var all tally
+	for i := range items {
+		if p := items[i].p; p != nil {
+			all.finish(p, out)
 		}
 	}
+	all.end()
 }

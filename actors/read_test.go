@@ -35,11 +35,10 @@ func TestOwnBatchIsRecognized(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.checksum += checksum
-			g := &group{done: make(chan struct{})}
-			g.left.Store(1)
 			r.acquire(1)
 			mine := place("shoe", "u", "k")
-			p := newPending(r, g, mine)
+			g := newGroup(r, []stock.Request{mine})
+			p := &g.requests[0]
 			p.propose()
 			b.items = []item{{cmd: mine, p: p, term: 1}}
 			r.retained.put(b)

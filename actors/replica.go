@@ -280,7 +280,7 @@ func (r *Replica) Snapshot() (*stock.Cut, error) {
 }
 
 // Changes returns rows for storage; see stock.Journal.Changes. Rows of different actors may stand at different places of the log; UpTo is the
-// least of them.
+// least of them. With limit 0 it returns no rows, and how far the actors have come.
 func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error) {
 	var mu sync.Mutex
 	var all stock.Changes
@@ -289,16 +289,26 @@ func (r *Replica) Changes(ctx context.Context, since uint64, limit int) (stock.C
 		book: func(b *stock.Book) {
 			mu.Lock()
 			defer mu.Unlock()
-			all = b.Changes(span)
+			s := span
+			if limit == 0 {
+				s.Since = max(since, b.Index())
+			}
+			all = b.Changes(s)
 		},
 		ledger: func(l *stock.Ledger, applied uint64) {
 			s := span
-			s.Applied = applied
+			if s.Applied = applied; limit == 0 {
+				s.Since = max(since, applied)
+			}
 			part := l.Changes(s)
 			mu.Lock()
 			defer mu.Unlock()
 			all.UpTo = min(all.UpTo, part.UpTo)
-			all.Orders = append(all.Orders, part.Orders...)
+			if len(all.Orders) == 0 { // mostly there is one part with many
+				all.Orders = part.Orders
+			} else {
+				all.Orders = append(all.Orders, part.Orders...)
+			}
 			all.SKUs = append(all.SKUs, part.SKUs...)
 		},
 	})
@@ -403,7 +413,7 @@ func (r *Replica) submit(items []item) []item {
 		return items
 	}
 	r.proposer.box.PostUserMessage(&submit{items})
-	return nil
+	return make([]item, 0, min(len(items), turnRequests))
 }
 
 // fail brings commands back to the actors that admitted them.

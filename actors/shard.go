@@ -64,8 +64,9 @@ func (s *shardActor) turn(ctx actor.Context, t *turn) {
 	for _, msg := range t.committed {
 		s.committed(ctx, msg)
 	}
+	clock := s.r.clock.now() // once a turn: everything in it has come before
 	for _, p := range t.requests {
-		s.request(ctx, p)
+		s.request(ctx, p, clock)
 	}
 	s.expire()
 	s.r.handOn(&s.tray)
@@ -102,14 +103,14 @@ func (s *shardActor) committed(ctx actor.Context, msg any) {
 }
 
 // request admits what is the shard's own and passes the rest on.
-func (s *shardActor) request(ctx actor.Context, p *pending) {
+func (s *shardActor) request(ctx actor.Context, p *pending, clock stock.Time) {
 	owner := s.book.Owner(p.flight.Req)
 	switch {
 	case owner.Away():
 		s.hot[owner.Number].forward(ctx, p)
 	case owner.Number != 0:
 		d := s.desk(owner)
-		d.admit(p)
+		d.admit(p, clock)
 		s.dropIdle(d)
 	case s.term == 0:
 		p.finish(stock.Outcome{Code: stock.NoLeader})
@@ -175,8 +176,13 @@ func (s *shardActor) entry(ctx actor.Context, e *entry) {
 	}
 	at := s.book.Begin(e.header, e.index)
 	s.marker.note(e)
-	for i, it := range e.items {
-		if s.command(ctx, at, e, it); s.marker.condemned {
+	var before *hotSKU // that the command before went to
+	for i := range e.items {
+		if before != nil && sameSKU(e.items[i-1].cmd, e.items[i].cmd) {
+			s.fill(before, at, e, i)
+			continue
+		}
+		if before = s.command(ctx, at, e, i); s.marker.condemned {
 			finishItems(e.items[i+1:], stock.Outcome{Code: stock.OutcomeUnknown})
 			break
 		}
@@ -204,34 +210,41 @@ func (s *shardActor) void(ctx actor.Context, e *entry) {
 	e.release()
 }
 
-func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, it item) {
+// command applies a command of an entry, or adds it to its hot SKU's part, which it returns then.
+func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, i int) *hotSKU {
+	it := e.items[i]
 	switch c := it.cmd.(type) {
 	case *stock.Open:
 		s.book.Apply(at, c)
 		s.open(ctx, c.Term)
-		return
+		return nil
 	case *stock.Init:
 		s.book.Apply(at, c)
 		s.open(ctx, s.opening)
-		return
+		return nil
 	case *stock.HashMark:
 		s.book.Apply(at, c)
 		s.hashMark(ctx, e, c)
-		return
+		return nil
 	}
 	if stock.Broadcast(it.cmd) {
 		s.broadcast(at, e, it)
-		return
+		return nil
 	}
 	owner := s.book.Owner(it.cmd)
 	if owner.Away() {
-		s.away(ctx, at, e, it, s.hot[owner.Number])
-		return
+		s.away(ctx, at, e, i, s.hot[owner.Number])
+		return s.hot[owner.Number]
 	}
-	out := s.book.Apply(at, it.cmd)
+	var out stock.Outcome
+	if it.p == nil {
+		out = s.book.ApplyUnheard(at, it.cmd)
+	} else {
+		out = s.book.Apply(at, it.cmd)
+	}
 	if owner = s.book.Owner(it.cmd); owner.Number == 0 {
 		s.answer(it, out)
-		return
+		return nil
 	}
 	d := s.desk(owner)
 	d.note(it, out)
@@ -240,6 +253,7 @@ func (s *shardActor) command(ctx actor.Context, at stock.Position, e *entry, it 
 		d.settle()
 		s.promote(ctx, d)
 	}
+	return nil
 }
 
 // answer finishes a request that no SKU answers.
@@ -255,7 +269,8 @@ func (s *shardActor) broadcast(at stock.Position, e *entry, it item) {
 	if s.book.Everyone(at, it.cmd) {
 		for _, h := range s.hot {
 			if stock.Reaches(it.cmd, h.number) {
-				s.fill(h, at, e, item{cmd: it.cmd})
+				p := s.portion(h, at, e)
+				p.items, p.next = append(p.items, item{cmd: it.cmd}), 0
 			}
 		}
 	}
@@ -263,21 +278,35 @@ func (s *shardActor) broadcast(at stock.Position, e *entry, it item) {
 }
 
 // away adds a command to its hot SKU's part of the entry. One that makes the SKU cold demotes it first: it is applied after the ledger came back.
-func (s *shardActor) away(ctx actor.Context, at stock.Position, e *entry, it item, h *hotSKU) {
-	if u, ok := it.cmd.(*stock.Update); ok && u.Patch.Hot != nil && !*u.Patch.Hot && !h.limbo {
+func (s *shardActor) away(ctx actor.Context, at stock.Position, e *entry, i int, h *hotSKU) {
+	if u, ok := e.items[i].cmd.(*stock.Update); ok && u.Patch.Hot != nil && !*u.Patch.Hot && !h.limbo {
 		h.flush(ctx)
 		s.demote(ctx, h)
 	}
-	s.fill(h, at, e, it)
+	s.fill(h, at, e, i)
 }
 
-func (s *shardActor) fill(h *hotSKU, at stock.Position, e *entry, it item) {
+// fill adds a command to its hot SKU's part of the entry. What stands together there is not copied.
+func (s *shardActor) fill(h *hotSKU, at stock.Position, e *entry, i int) {
+	p := s.portion(h, at, e)
+	switch n := len(p.items); {
+	case n == 0:
+		p.items, p.next = e.items[i:i+1:i+1], i+1
+	case p.next == i:
+		p.items, p.next = e.items[i-n:i+1:i+1], i+1
+	default:
+		p.items, p.next = append(p.items, e.items[i]), 0
+	}
+}
+
+// portion returns a hot SKU's part of the entry, which it begins when there is none.
+func (s *shardActor) portion(h *hotSKU, at stock.Position, e *entry) *portion {
 	if h.filling == nil {
 		e.holders.Add(1)
 		h.filling = &portion{at: at, entry: e}
 		s.filled = append(s.filled, h)
 	}
-	h.filling.items = append(h.filling.items, it)
+	return h.filling
 }
 
 // mark visits the shard's ledgers and sends the mark on to the hot ones.

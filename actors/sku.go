@@ -32,8 +32,8 @@ func newDesk(r *Replica, l *stock.Ledger, listing *listing, term uint64, t *tray
 	return d
 }
 
-// admit decides what becomes of a request.
-func (d *desk) admit(p *pending) {
+// admit decides what becomes of a request, by the clock as it was read after the request had come.
+func (d *desk) admit(p *pending, clock stock.Time) {
 	switch {
 	case p.gone():
 		p.finish(stock.Outcome{Code: stock.DeadlineExceeded})
@@ -42,7 +42,7 @@ func (d *desk) admit(p *pending) {
 		p.finish(stock.Outcome{Code: stock.NoLeader})
 		return
 	}
-	action, out := d.window.Admit(d.ledger, d.r.clock.now(), &p.flight)
+	action, out := d.window.Admit(d.ledger, clock, &p.flight)
 	d.decided(&p.flight, action, out)
 }
 
@@ -87,6 +87,11 @@ func (d *desk) handle(msg any) {
 // apply takes the SKU's part of an entry and answers those who wait for it.
 func (d *desk) apply(m *portion) {
 	for _, it := range m.items {
+		if it.p == nil {
+			d.ledger.ApplyUnheard(m.at, it.cmd)
+			d.note(it, stock.Outcome{})
+			continue
+		}
 		d.note(it, d.ledger.Apply(m.at, it.cmd))
 	}
 	d.r.count(d.ledger.TakeMoves(), d.term, m.at.Index)
@@ -106,12 +111,17 @@ func (d *desk) note(it item, out stock.Outcome) {
 // settle publishes the SKU, then answers (rule R12), then decides again about the parked.
 func (d *desk) settle() {
 	d.publish()
-	for _, a := range d.answers {
+	var all tally
+	for i := range d.answers {
+		a := &d.answers[i]
 		joined := d.window.Settle(&a.p.flight)
 		d.r.metrics.answered(a.out)
-		a.p.finish(a.out)
-		d.share(joined, a.out)
+		all.finish(a.p, a.out)
+		if len(joined) > 0 {
+			d.share(joined, a.out)
+		}
 	}
+	all.end()
 	clear(d.answers)
 	d.answers = d.answers[:0]
 	d.reconsider()
@@ -132,10 +142,10 @@ func (d *desk) share(joined []*stock.Flight, out stock.Outcome) {
 		c, place := f.Req.(*stock.Place)
 		switch {
 		case !place, out.Code == stock.DeadlineExceeded:
-			d.admit(p)
+			d.admit(p, d.r.clock.now())
 		// A copy may still be under way: it is refused only through the log (rule R4).
 		case c.Retry && !out.Code.Executed():
-			d.admit(p)
+			d.admit(p, d.r.clock.now())
 		// An acceptance stays true whoever leads.
 		case out.Code == stock.OK:
 			same := out

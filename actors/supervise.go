@@ -44,6 +44,10 @@ func (r *Replica) lost(msg any) {
 	case *pending:
 		r.metrics.lost.Inc()
 		m.finish(stock.Outcome{Code: stock.NoLeader})
+	case *bundle:
+		for _, p := range m.requests {
+			r.lost(p)
+		}
 	case *submit:
 		finishItems(m.items, stock.Outcome{Code: stock.NoLeader})
 	case *failed:

@@ -62,7 +62,8 @@ func Start(cfg Config) *System {
 // loser is a message that somebody waits for.
 type loser interface{ owner() *Replica }
 
-func (p *pending) owner() *Replica { return p.replica }
+func (p *pending) owner() *Replica { return p.group.replica }
+func (b *bundle) owner() *Replica  { return b.requests[0].group.replica }
 func (e *entry) owner() *Replica   { return e.replica }
 func (m *portion) owner() *Replica { return m.entry.replica }
 func (m *handBack) owner() *Replica {

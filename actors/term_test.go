@@ -238,7 +238,7 @@ func TestEntryOfAnotherTermClosesAdmission(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		out := []stock.Outcome{{}}
-		n.gateway.send(ctx, n.replica, []stock.Request{place("shoe", "a", "1")}, out)
+		n.gateway.launch(ctx, n.replica, []stock.Request{place("shoe", "a", "1")}).land(ctx, out)
 		want(t, "an order that was routed before", out[0], stock.NoLeader)
 	})
 }

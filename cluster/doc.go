@@ -16,13 +16,13 @@
 // (partition to shard to leader), shard.go (Propose and what may be asked), raftid.go (the names of replicas), memberlog.go (who is in a group),
 // kinds.go (what nodes ask each other), supervise.go (faults and rebuilds), replica.go (one life of a shard's copy), watch.go (leadership), fsm.go
 // (raft to Machine), machine.go (the contract), outcome.go (what Apply's answer means), raftconfig.go, raftlog.go (the log as raft gets it),
-// reconcile.go (log against snapshot, bootstrap), snapshotter.go (when), snapstore.go, snapsink.go, snapfile.go (how, format), fs.go (the file system
-// under them), peer.go (the peer port), peermeet.go, handshake.go (who is there), peerdrop.go (who was turned away), stream.go (one kind of traffic),
-// transport.go, votes.go (raft over it), contact.go (who answered raft), latesnap.go, installs.go (snapshots that bring nothing), members.go (changes of
-// members), transfer.go (handing leadership over), barrier.go (all that was acknowledged), found.go (groups that begin with a state), prompt.go
-// (heartbeats now), trailing.go (who stands still), join.go (nodes that are no members yet), peers.go (requests beside raft), rpcconn.go (asking),
-// rpcserve.go (answering), rpcframe.go (the format), logger.go, logrepeats.go (what raft says, and how often), metrics.go, errors.go. Certificates
-// are in peercert, placement is in placement. Why it is so: DESIGN.md.
+// recentlog.go (its newest entries), reconcile.go (log against snapshot, bootstrap), snapshotter.go (when), snapstore.go, snapsink.go, snapfile.go
+// (how, format), fs.go (the file system under them), peer.go (the peer port), peermeet.go, handshake.go (who is there), peerdrop.go (who was turned
+// away), stream.go (one kind of traffic), transport.go, votes.go (raft over it), contact.go (who answered raft), latesnap.go, installs.go (snapshots that bring
+// nothing), members.go (changes of members), transfer.go (handing leadership over), barrier.go (all that was acknowledged), found.go (groups that
+// begin with a state), prompt.go (heartbeats now), trailing.go (who stands still), join.go (nodes that are no members yet), peers.go (requests beside
+// raft), rpcconn.go (asking), rpcserve.go (answering), rpcframe.go (the format), logger.go, logrepeats.go (what raft says, and how often),
+// metrics.go, errors.go. Certificates are in peercert, placement is in placement. Why it is so: DESIGN.md.
 //
 // Below it: meta (what a cluster knows of itself, and the plans by which replicas move; pure), placement (where things go; pure), peercert (the
 // certificates of nodes).

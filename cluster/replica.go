@@ -86,7 +86,7 @@ func (s *Shard) openReplica() (_ *replica, err error) {
 // openState opens log and snapshots, makes them fit each other, and begins a group that is to be bootstrapped.
 func (r *replica) openState() (err error) {
 	s := r.shard
-	r.log = r.cfg.Groups(s.id)
+	r.log = &recentLog{GroupLog: r.cfg.Groups(s.id)}
 	if r.store, err = openSnapshotStore(r.cfg.FS, r.cfg.Dir, r.cfg.ClusterID, s.id, r.cfg.Logger); err != nil {
 		return err
 	}

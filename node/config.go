@@ -66,6 +66,8 @@ type Config struct {
 	WALSegmentBytes, WALSoftBytes, WALHardBytes int64
 	// DiskStallExit: a write or fsync that takes longer ends the node.
 	DiskStallExit time.Duration
+	// LogFS is the file system under the log; nil is the operating system's. A benchmark makes it slower.
+	LogFS wal.FS
 	// FlushBacklog is how many changed orders may wait for storage before readyz's detail and a metric say so; selling goes on.
 	FlushBacklog int64
 
@@ -153,7 +155,7 @@ func (c Config) Check() error {
 func (c *Config) logConfig() wal.Config {
 	return wal.Config{
 		Dir: filepath.Join(c.DataDir, "wal"), SegmentBytes: c.WALSegmentBytes, SoftBytes: c.WALSoftBytes, HardBytes: c.WALHardBytes,
-		StallExit: c.DiskStallExit, Logger: c.Logger,
+		StallExit: c.DiskStallExit, FS: c.LogFS, Logger: c.Logger,
 	}
 }
 

@@ -7,7 +7,7 @@
 // It assumes that the data directory belongs to this process alone; the log's lock holds it to that.
 //
 // Files: config.go and reached.go what can be set; access.go who may call; node.go open; hush_linux.go and
-// hush_other.go ports that refuse until then; close.go and handover.go drain, close. The data directory: datadir.go, identity.go (whose it is), held.go (which replicas it holds), table.go (what the cluster was), lostlog.go one that lost its log,
+// hush_other.go ports that refuse until then; close.go, handover.go and kill.go drain, close, and end without a word. The data directory: datadir.go, identity.go (whose it is), held.go (which replicas it holds), table.go (what the cluster was), lostlog.go one that lost its log,
 // preflight.go what Open would refuse, room.go what of the disk a start needs; backup.go and restore.go all of it into a file and back, free_linux.go
 // and free_other.go whether there is room. The cluster: join.go, replicas.go (opened and removed), routes.go (who leads), report.go (what is said of
 // this node), upkeep.go, rows.go and nearest.go (what takes several nodes), topology.go (the API's view). shard.go, raftlog.go and core.go join

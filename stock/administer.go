@@ -42,7 +42,7 @@ func (l *Ledger) administer(c Command) Outcome {
 
 // create answers the creation of a SKU that exists; Replayed tells an identical one from the first.
 func (l *Ledger) create(c *Create) Outcome {
-	if d := differsSpec(&l.creation, &c.Spec); d != nil {
+	if d := differsSpec(l.created(), &c.Spec); d != nil {
 		return refuseWith(SKUExists, Detail{Differs: d})
 	}
 	return Outcome{Code: OK, Replayed: true, SKU: l.View()}
@@ -84,6 +84,7 @@ func (l *Ledger) update(p *Patch) Outcome {
 	if field, reason := next.Check(); field != "" {
 		return refuseWith(InvalidValue, Detail{Field: field, Reason: reason})
 	}
+	l.keepCreation()
 	l.spec = next
 	l.touch()
 	return Outcome{Code: OK, SKU: l.View()}
@@ -123,6 +124,7 @@ func (l *Ledger) adjust(c *Adjust) Outcome {
 		}
 	}
 	l.available += c.Delta
+	l.keepCreation()
 	l.spec.Stock += c.Delta
 	l.touch()
 	l.keepAdjust(&adjusted{
@@ -136,6 +138,9 @@ func adjustKey(caller, key string) memoryKey { return memoryKey{Caller: caller, 
 func (l *Ledger) keepAdjust(a *adjusted) {
 	l.adjusts = append(l.adjusts, a)
 	l.adjustsHash.push(a.hash())
+	if l.adjustAt == nil {
+		l.adjustAt = make(map[memoryKey]*adjusted)
+	}
 	l.adjustAt[adjustKey(a.Caller, a.Key)] = a
 }
 

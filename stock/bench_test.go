@@ -44,20 +44,6 @@ func bigLedger() *Ledger {
 	return newLedger(spec, 1, 0, settings, nil)
 }
 
-// BenchmarkMemory reports the heap that one open order takes, all told: row, key, user, indexes and deadline.
-func BenchmarkMemory(b *testing.B) {
-	const orders = 1_000_000
-	for b.Loop() {
-		before := heap()
-		l := bigLedger()
-		for i := range orders {
-			l.Apply(Position{Index: uint64(i), Now: Time(i)}, order("shoe", fmt.Sprintf("user-%08d", i), fmt.Sprintf("key-%08d", i), 1))
-		}
-		b.ReportMetric(float64(heap()-before)/orders, "B/order")
-		runtime.KeepAlive(l)
-	}
-}
-
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats

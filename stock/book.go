@@ -177,6 +177,22 @@ func (b *Book) Apply(at Position, c Command) Outcome {
 	return out
 }
 
+// ApplyUnheard is Apply of a command that nobody here waits for; see Ledger.ApplyUnheard. What it returns shows no order that was placed.
+func (b *Book) ApplyUnheard(at Position, c Command) Outcome {
+	order, ok := c.(*Place)
+	if !ok {
+		return b.Apply(at, c)
+	}
+	l := b.named(order.SKU).Ledger
+	if l == nil {
+		return b.Apply(at, c)
+	}
+	l.unheard = true
+	out := b.Apply(at, c)
+	l.unheard = false
+	return out
+}
+
 // Broadcast reports whether a command is applied by every ledger of the shard, or by every one that it Reaches.
 func Broadcast(c Command) bool {
 	switch c := c.(type) {

@@ -26,8 +26,8 @@ type LedgerCut struct {
 	away   bool
 	summed uint64
 
-	rows    pages[row]
-	users   pages[person]
+	rows    rows
+	users   people
 	returns pages[returned]
 }
 
@@ -105,10 +105,11 @@ func (b *Book) facts() bookHead {
 
 // Cut returns the ledger's state. The ledger copies a page of rows before it next writes to it.
 func (l *Ledger) Cut() *LedgerCut {
-	return &LedgerCut{
-		head: l.head(), refusals: l.level >= LevelRefusals, adjusts: l.adjustsHash, memory: l.memory.hash,
-		rows: l.rows.cut(), users: l.users.cut(), returns: l.returns.cut(),
+	c := &LedgerCut{head: l.head(), refusals: l.level >= LevelRefusals, adjusts: l.adjustsHash, memory: l.memory.hash}
+	if !l.idle() {
+		c.rows, c.users, c.returns = l.rows.cut(), l.users.cut(), l.returns.cut()
 	}
+	return c
 }
 
 func (l *Ledger) head() ledgerHead {
@@ -120,7 +121,7 @@ func (l *Ledger) head() ledgerHead {
 // facts returns the head without its lists.
 func (l *Ledger) facts() ledgerHead {
 	return ledgerHead{
-		Spec: l.spec, Creation: l.creation, Settings: l.settings, Available: l.available, Held: l.held, Sold: l.sold,
+		Spec: l.spec, Creation: *l.created(), Settings: l.settings, Available: l.available, Held: l.held, Sold: l.sold,
 		Number: l.number, Epoch: l.epoch, Frozen: l.frozen, Broken: l.broken, Now: l.now, Index: l.index, Version: l.version,
 		Waiting: l.waiting, Rows: l.rows.len(), Users: l.users.len(), Returns: l.returns.len(), Tables: l.hash,
 	}

@@ -25,6 +25,8 @@ func mix(h, v uint64) uint64 {
 
 func mixText(h uint64, s string) uint64 { return mix(h, xxhash.Sum64String(s)) }
 
+func mixBytes(h uint64, b []byte) uint64 { return mix(h, xxhash.Sum64(b)) }
+
 // chain is the hash of a list that grows at its end and shrinks at its front, and in which the order counts: the sum of hash(i) * chainBase^(n-1-i)
 // over its n elements.
 type chain uint64

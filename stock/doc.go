@@ -23,9 +23,10 @@
 //	expiry.go      due holds, orders that leave memory
 //	administer.go  creation, update, freeze, adjustment
 //	read.go        queries
-//	table.go row.go pages.go schedule.go memory.go   how a ledger keeps its orders, users, deadlines and remembered outcomes
+//	table.go row.go rows.go packed.go pages.go people.go   how a ledger keeps its orders, users and returns
+//	index.go agenda.go schedule.go memory.go idle.go   how it finds them by key and by time, what it remembers, what it does without
 //	book.go due.go everyone.go  a shard: its SKUs, settings and log time
-//	journal.go     what changed since, for storage; moves.go counts it, for metrics
+//	journal.go notes.go  what changed since, for storage; moves.go counts it, for metrics
 //	window.go      admission on the leader, before the log
 //	hash.go digest.go   hashes of the state, kept up with each change, by which replicas are held against each other
 //	refused.go     refusals of what may have another copy under way

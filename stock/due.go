@@ -76,7 +76,7 @@ func (b *Book) Evictable(now Time, flushed uint64, start uint32, limit int) (spa
 			span = &FlushSpan{Index: flushed, First: i + 1}
 		}
 		span.Last = i + 1
-		orders += min(int64(len(l.settled)), l.settings.EvictBatch)
+		orders += min(int64(l.settled.len()), l.settings.EvictBatch)
 	}
 	return span, 0
 }

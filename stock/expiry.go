@@ -1,15 +1,16 @@
 package stock
 
+import "github.com/cespare/xxhash/v2"
+
 // nextDue returns the earliest deadline of a waiting order.
 func (l *Ledger) nextDue() (Time, bool) {
-	for len(l.due) > 0 {
-		e := l.due[0]
-		if l.stillDue(e) {
-			return e.at, true
+	for {
+		e, ok := l.due.first()
+		if !ok || l.stillDue(e) {
+			return e.at, ok
 		}
 		l.due.pop()
 	}
-	return 0, false
 }
 
 // NextDue returns when the next hold falls due, for the leader to propose an Expire; ok is false when nothing waits.
@@ -21,16 +22,17 @@ func (l *Ledger) releaseOne() bool {
 	if !ok || at > l.now {
 		return false
 	}
-	counter := l.due[0].counter
+	e, _ := l.due.first()
 	l.due.pop()
-	l.expireOrder(counter)
+	l.expireOrder(e.counter)
 	return true
 }
 
 func (l *Ledger) expireOrder(counter uint64) {
-	r := l.edit(counter)
-	l.settle(r, StateExpired, r.expires)
-	l.save(counter, r)
+	r := l.find(counter)
+	l.edit(counter, &r)
+	l.settle(&r, StateExpired, r.expires)
+	l.save(counter, &r)
 }
 
 // expire releases a batch of due holds (rule R3).
@@ -66,8 +68,11 @@ func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok boo
 	if l.spec.ClosesAt != 0 && now < l.spec.ClosesAt {
 		return 0, false
 	}
-	for len(l.settled) > 0 {
-		e := l.settled[0]
+	for {
+		e, ok := l.settled.first()
+		if !ok {
+			return 0, false
+		}
 		if !l.stillSettled(e) {
 			l.settled.pop()
 			continue
@@ -76,7 +81,6 @@ func (l *Ledger) nextEvictable(now Time, flushed uint64) (counter uint64, ok boo
 		durable := r.version <= flushed || r.state == stateFence
 		return e.counter, durable && e.at.Add(l.settings.RetentionMS) <= now
 	}
-	return 0, false
 }
 
 // Evictable reports whether a FlushMark of an index would let an order or an adjustment leave memory at now.
@@ -92,7 +96,7 @@ func (l *Ledger) Evictable(now Time, flushed uint64) bool {
 func (l *Ledger) drop(counter uint64) {
 	r := l.find(counter)
 	l.hash -= r.hash(counter)
-	delete(l.keys, scopedKey{r.caller, r.key})
+	l.keys.remove(keyHash(r.caller, xxhash.Sum64(r.key)), uint32(counter))
 	for next := l.lastReturn[counter]; next != 0; {
 		i := next - 1
 		rt := l.returns.at(i)

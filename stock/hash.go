@@ -117,7 +117,8 @@ func (l *LedgerCut) tables() (sum uint64) {
 	for i, r := range l.rows.all() {
 		sum += r.hash(i + 1)
 	}
-	for i, p := range l.users.all() {
+	for i, a := range l.users.all() {
+		p := l.users.of(a)
 		sum += p.hash(i)
 	}
 	for i, r := range l.returns.all() {

@@ -6,14 +6,13 @@ import (
 	"sort"
 )
 
-// DefaultJournalRows bounds a journal: 24 bytes each.
+// DefaultJournalRows bounds a journal: 16 bytes each.
 const DefaultJournalRows = 4 << 20
 
 // Journal notes which rows changed at which log index, so that storage can be fed in order of change without looking at every row. It is not
 // part of the state: it may forget, and is then made again from the rows themselves.
 type Journal struct {
-	notes []noted
-	head  int
+	notes notes
 	// from: every change above this index is noted, or stands in the rows.
 	from  uint64
 	max   int
@@ -23,12 +22,6 @@ type Journal struct {
 	// A journal that went away with a ledger knows when that was: up to which index, and at how many losses of the journal it came from.
 	leftAt     uint64
 	leftLosses int
-}
-
-type noted struct {
-	index   uint64
-	counter uint64
-	number  uint32
 }
 
 // NewJournal returns a journal that knows of changes above the index from on, and holds at most max notes (0: DefaultJournalRows).
@@ -43,7 +36,7 @@ func NewJournal(from uint64, max int) *Journal {
 func (b *Book) BoundJournal(max int) { b.journal.max = max }
 
 // Len returns the number of notes.
-func (j *Journal) Len() int { return len(j.notes) - j.head }
+func (j *Journal) Len() int { return j.notes.n }
 
 // note is called with counter 0 when the SKU itself changed. When full, the journal forgets everything: Changes will look at the rows.
 func (j *Journal) note(index uint64, number uint32, counter uint64) {
@@ -53,11 +46,11 @@ func (j *Journal) note(index uint64, number uint32, counter uint64) {
 	if j.Len() >= j.max {
 		j.forget(index)
 	}
-	j.notes = append(j.notes, noted{index, counter, number})
+	j.notes.push(noted{index, uint32(counter), number})
 }
 
 func (j *Journal) forget(upTo uint64) {
-	j.notes, j.head, j.from = nil, 0, upTo
+	j.notes, j.from = notes{}, upTo
 	j.losses++
 }
 
@@ -80,12 +73,11 @@ func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*L
 		j.rebuild(s.Since, all)
 	}
 	j.trim(min(s.Durable, s.Since))
-	notes := j.notes[j.head:]
-	notes = notes[sort.Search(len(notes), func(i int) bool { return notes[i].index > s.Since }):]
 	out := Changes{UpTo: max(s.Applied, s.Since)}
 	touched := make(map[uint32]*Ledger)
 	last := uint64(0)
-	for _, n := range notes {
+	for i := j.notes.search(func(n noted) bool { return n.index > s.Since }); i < j.notes.n; i++ {
+		n := j.notes.at(i)
 		if len(out.Orders)+len(touched) >= s.Limit && n.index != last {
 			out.UpTo = n.index - 1
 			break
@@ -97,8 +89,8 @@ func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*L
 		}
 		touched[n.number] = l
 		// A row that changed again later has a later note of its own.
-		if r := l.find(n.counter); r != nil && r.version == n.index {
-			out.Orders = append(out.Orders, *l.view(n.counter, r))
+		if r := l.find(uint64(n.counter)); r.state != 0 && r.version == n.index {
+			out.Orders = append(out.Orders, *l.view(uint64(n.counter), &r))
 		}
 	}
 	for _, l := range touched {
@@ -110,29 +102,25 @@ func (j *Journal) Changes(s Span, ledgers func(uint32) *Ledger, all func(func(*L
 
 // trim forgets what is durable. What was only asked for is kept: it may be asked for again.
 func (j *Journal) trim(durable uint64) {
-	for j.head < len(j.notes) && j.notes[j.head].index <= durable {
-		j.head++
-	}
+	j.notes.shift(j.notes.search(func(n noted) bool { return n.index > durable }))
 	j.from = max(j.from, durable)
-	if j.head > len(j.notes)/2 {
-		j.notes, j.head = append([]noted(nil), j.notes[j.head:]...), 0
-	}
 }
 
 // rebuild makes the notes again from the rows that changed above an index.
 func (j *Journal) rebuild(since uint64, all func(func(*Ledger))) {
 	j.forget(since)
+	var found []noted
 	all(func(l *Ledger) {
 		if l.version > since {
-			j.notes = append(j.notes, noted{l.version, 0, l.number})
+			found = append(found, noted{l.version, 0, l.number})
 		}
-		for i := range l.rows.len() {
-			if r := l.find(i + 1); r != nil && r.version > since && r.state != stateFence {
-				j.notes = append(j.notes, noted{r.version, i + 1, l.number})
+		for i, r := range l.rows.all() {
+			if r.version > since && r.state != stateFence {
+				found = append(found, noted{r.version, uint32(i + 1), l.number})
 			}
 		}
 	})
-	j.notes = sorted(j.notes)
+	j.notes.add(sorted(found))
 }
 
 // part returns a journal for a ledger that goes away at an index, with the notes of its rows. When it has fewer rows than there are notes to look
@@ -143,9 +131,9 @@ func (j *Journal) part(number uint32, rows, index uint64) *Journal {
 		return o
 	}
 	o.from = j.from
-	for _, n := range j.notes[j.head:] {
-		if n.number == number {
-			o.notes = append(o.notes, n)
+	for i := range j.notes.n {
+		if n := j.notes.at(i); n.number == number {
+			o.notes.push(n)
 		}
 	}
 	return o
@@ -154,19 +142,19 @@ func (j *Journal) part(number uint32, rows, index uint64) *Journal {
 // merge takes over the notes of a ledger that comes back. Those from before the entry it went away in are still here, unless this journal was made
 // again meanwhile. The cost is that of what was noted since.
 func (j *Journal) merge(o *Journal) {
-	back := o.notes[o.head:]
+	from := 0
 	if o.leftLosses == j.losses {
-		back = back[sort.Search(len(back), func(i int) bool { return back[i].index >= o.leftAt }):]
+		from = o.notes.search(func(n noted) bool { return n.index >= o.leftAt })
 	}
+	back := o.notes.take(from)
 	if o.leftLosses != j.losses || o.losses > 0 {
 		j.from = max(j.from, o.from)
 	}
 	if len(back) == 0 {
 		return
 	}
-	at := j.head + sort.Search(j.Len(), func(i int) bool { return j.notes[j.head+i].index >= back[0].index })
-	tail := sorted(slices.Concat(j.notes[at:], back))
-	j.notes = append(j.notes[:at], tail...)
+	tail := j.notes.take(j.notes.search(func(n noted) bool { return n.index >= back[0].index }))
+	j.notes.add(sorted(append(tail, back...)))
 }
 
 // sorted puts notes into the order of change, each once.

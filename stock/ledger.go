@@ -13,8 +13,8 @@ type Ledger struct {
 	// Invariant: spec.Stock == available + held + sold, and none of them is negative.
 	spec                  Spec
 	available, held, sold int64
-	// creation is the spec the SKU was created with, to tell a repeated creation from another one.
-	creation Spec
+	// creation is the spec the SKU was created with, to tell a repeated creation from another one; nil while it is spec.
+	creation *Spec
 	settings Settings
 	// level is the shard's: what it brings counts from the same place of the log for every ledger.
 	level uint16
@@ -23,7 +23,9 @@ type Ledger struct {
 	epoch     uint16
 	partition Partition
 	frozen    bool
-	broken    bool
+	// unheard: nobody waits for the outcome of the command that is being applied.
+	unheard bool
+	broken  bool
 
 	// now and index are those of the last command; version is the index of the last change.
 	now            Time
@@ -31,29 +33,13 @@ type Ledger struct {
 	// Invariant: waiting is the number of open and held orders.
 	waiting int64
 
-	rows    pages[row]
-	users   pages[person]
-	returns pages[returned]
-	adjusts []*adjusted
-	callers []string
-	memory  memory
+	// tables is noTables until there is something to put into one.
+	*tables
+	memory memory
 
-	// hash is the sum of the hashes of all rows, users and returns, adjustsHash that of the adjustments; both kept up with each change (rule R24).
-	hash        uint64
-	adjustsHash chain
-
-	// What follows is derived from the tables above.
-	keys       map[scopedKey]uint64 // caller and key -> counter
-	returnKeys map[scopedKey]uint64 // caller and key -> place in returns
-	lastReturn map[uint64]uint64    // counter -> place in returns
-	adjustAt   map[memoryKey]*adjusted
-	userAt     map[string]uint32
-	callerAt   map[string]uint32
-	due        schedule // deadlines of waiting orders; some entries are out of date
-	settled    schedule // last changes of settled rows; some entries are out of date
-	// Invariant: entries out of date are no more than about as many as there are others, and tidyFrom.
-	dueTidier, settledTidier tidier
-	journal                  *Journal
+	// hash is the sum of the hashes of all rows, users and returns, kept up with each change (rule R24).
+	hash    uint64
+	journal *Journal
 }
 
 type scopedKey struct {
@@ -64,10 +50,9 @@ type scopedKey struct {
 func newLedger(spec Spec, number uint32, epoch uint16, settings Settings, journal *Journal) *Ledger {
 	spec.SKU = strings.Clone(spec.SKU)
 	return &Ledger{
-		spec: spec, creation: spec, available: spec.Stock, settings: settings,
+		spec: spec, available: spec.Stock, settings: settings, tables: noTables,
 		number: number, epoch: epoch, partition: PartitionOf(spec.SKU),
-		keys: make(map[scopedKey]uint64), returnKeys: make(map[scopedKey]uint64), lastReturn: make(map[uint64]uint64),
-		adjustAt: make(map[memoryKey]*adjusted), userAt: make(map[string]uint32), callerAt: make(map[string]uint32), journal: journal,
+		journal: journal,
 	}
 }
 
@@ -87,10 +72,25 @@ func (l *Ledger) Broken() bool { return l.broken }
 func (l *Ledger) Apply(at Position, c Command) Outcome {
 	l.now, l.index = at.Now, at.Index
 	l.memory.forget(at.Now)
+	if l.idle() {
+		if Broadcast(c) {
+			return l.pass(c)
+		}
+		l.wake()
+	}
+	l.buf = l.buf[:0]
 	out := l.once(c)
 	l.check()
 	l.tidy()
 	return out
+}
+
+// ApplyUnheard is Apply of a command that nobody here waits for, as on a follower: it does the same to the state, and shows nobody the order that it
+// placed.
+func (l *Ledger) ApplyUnheard(at Position, c Command) {
+	l.unheard = true
+	l.Apply(at, c)
+	l.unheard = false
 }
 
 func (l *Ledger) apply(c Command) Outcome {

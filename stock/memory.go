@@ -11,7 +11,7 @@ import (
 type memory struct {
 	// list holds the outcomes in the order they were remembered; entries never change, so a copy of the list is a cut.
 	list  []*remembered
-	index map[memoryKey]*remembered
+	index map[memoryKey]*remembered // nil while they are few
 	// hash is that of the list, kept up with each change.
 	hash chain
 }
@@ -45,7 +45,7 @@ func (m *memory) recall(k memoryKey, now Time) (Outcome, bool) {
 
 // until returns what is remembered under a key, and until when.
 func (m *memory) until(k memoryKey) (Outcome, Time) {
-	if r := m.index[k]; r != nil {
+	if r := m.last(k); r != nil {
 		return r.Outcome, r.Until
 	}
 	return Outcome{}, math.MinInt64
@@ -62,17 +62,38 @@ func (m *memory) remember(k memoryKey, until, now Time, out Outcome) {
 }
 
 func (m *memory) add(r *remembered) {
-	if m.index == nil {
-		m.index = make(map[memoryKey]*remembered)
-	}
 	m.list = append(m.list, r)
 	m.hash.push(r.hash())
-	m.index[r.Key] = r
+	switch {
+	case m.index != nil:
+		m.index[r.Key] = r
+	case len(m.list) > fewRemembered:
+		m.index = make(map[memoryKey]*remembered)
+		for _, r := range m.list {
+			m.index[r.Key] = r
+		}
+	}
+}
+
+// fewRemembered is how many outcomes are looked through one by one.
+const fewRemembered = 8
+
+// last returns what was remembered last under a key.
+func (m *memory) last(k memoryKey) *remembered {
+	if m.index != nil {
+		return m.index[k]
+	}
+	for i := len(m.list) - 1; i >= 0; i-- {
+		if m.list[i].Key == k {
+			return m.list[i]
+		}
+	}
+	return nil
 }
 
 // extend keeps what is remembered under a key until a later moment: another copy with that deadline may be under way.
 func (m *memory) extend(k memoryKey, until Time) {
-	if r := m.index[k]; r != nil && until > r.Until {
+	if r := m.last(k); r != nil && until > r.Until {
 		m.add(&remembered{Key: r.Key, Until: until, Outcome: r.Outcome})
 	}
 }
@@ -94,7 +115,7 @@ func (m *memory) forget(now Time) {
 		n++
 	}
 	if n == len(m.list) {
-		m.list = nil
+		m.list, m.index = nil, nil
 		return
 	}
 	m.list = m.list[n:]

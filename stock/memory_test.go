@@ -38,14 +38,17 @@ func TestStateKeepsNoMemoryOfItsCommands(t *testing.T) {
 	l := b.slots[0].ledger
 	row, a, rt := l.find(1), l.adjusts[0], l.returns.at(0)
 	kept := []string{
-		b.slots[0].name, l.spec.SKU, l.creation.SKU, row.key, row.clientRef, row.paymentID, l.users.at(0).name, l.callers[0],
+		b.slots[0].name, l.spec.SKU, l.created().SKU, l.callers[0],
 		a.Caller, a.Key, a.Reason, a.SKU.SKU, rt.key,
 	}
 	for _, m := range l.memory.list {
 		kept = append(kept, m.Key.Caller, m.Key.Key)
 	}
-	for k := range l.keys {
+	for k := range l.returnKeys {
 		kept = append(kept, k.key)
+	}
+	for _, b := range [][]byte{row.key, row.clientRef, row.paymentID, l.users.person(0).name} {
+		kept = append(kept, unsafe.String(unsafe.SliceData(b), len(b)))
 	}
 	from := uintptr(unsafe.Pointer(unsafe.StringData(entry)))
 	for i, s := range kept {

@@ -22,7 +22,8 @@ func TestMoves(t *testing.T) {
 	if got, want := b.TakeMoves(), (Moves{Confirmed: 1, Cancelled: 1, Returned: 1}); got != want {
 		t.Errorf("after each settlement twice: %+v", got)
 	}
-	due := b.slots[0].ledger.due[0].at
+	first, _ := b.slots[0].ledger.due.first()
+	due := first.at
 	apply(due+5, &Expire{SKU: "shoe"})
 	if got, want := b.TakeMoves(), (Moves{Expired: 2, FirstDue: due}); got != want {
 		t.Errorf("after the deadline %v: %+v", due, got)

@@ -83,23 +83,26 @@ func appendWideInt(b []byte, n int64) []byte {
 	return appendFixedInt64(b, n)
 }
 
-func appendString(b []byte, s string) []byte {
-	if len(s) < 32 {
-		return append(append(b, mpFixString|byte(len(s))), s...)
+func appendString(b []byte, s string) []byte { return append(appendStringHeader(b, len(s)), s...) }
+
+// appendText appends a string that is in a buffer.
+func appendText(b, s []byte) []byte { return append(appendStringHeader(b, len(s)), s...) }
+
+func appendStringHeader(b []byte, n int) []byte {
+	if n < 32 {
+		return append(b, mpFixString|byte(n))
 	}
-	return appendWideString(b, s)
+	return appendWideStringHeader(b, n)
 }
 
-func appendWideString(b []byte, s string) []byte {
-	switch n := len(s); {
+func appendWideStringHeader(b []byte, n int) []byte {
+	switch {
 	case n < 1<<8:
-		b = append(b, mpString8, byte(n))
+		return append(b, mpString8, byte(n))
 	case n < 1<<16:
-		b = append(b, mpString16, byte(n>>8), byte(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, mpString32), uint32(n))
+		return append(b, mpString16, byte(n>>8), byte(n))
 	}
-	return append(b, s...)
+	return binary.BigEndian.AppendUint32(append(b, mpString32), uint32(n))
 }
 
 func appendBool(b []byte, v bool) []byte {

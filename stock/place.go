@@ -1,7 +1,5 @@
 package stock
 
-import "strings"
-
 // place decides about an order, in the API's order of precedence.
 func (l *Ledger) place(c *Place) Outcome {
 	if out, known := l.known(c); known {
@@ -43,10 +41,10 @@ func (l *Ledger) known(c *Place) (Outcome, bool) {
 	if r.state == stateFence {
 		return refuse(Fenced), true
 	}
-	if d := differs(c, l.users.at(uint64(r.user)).name, r.qty, r.clientRef); d != nil {
+	if d := differs(c, string(l.users.person(uint64(r.user)).name), r.qty, string(r.clientRef)); d != nil {
 		return refuseWith(IdempotencyKeyReused, Detail{Differs: d}), true
 	}
-	return Outcome{Code: OK, Replayed: true, Order: l.first(counter, r)}, true
+	return Outcome{Code: OK, Replayed: true, Order: l.first(counter, &r)}, true
 }
 
 // differs names the fields of a second request under a key that are not those of the first.
@@ -150,10 +148,10 @@ func (l *Ledger) explain(code Code, user string) Outcome {
 	return refuse(code)
 }
 
-// accept takes the units. Texts are cloned: they share memory with a whole request or log entry.
+// accept takes the units.
 func (l *Ledger) accept(c *Place) Outcome {
 	r := row{
-		key: strings.Clone(c.Key), clientRef: strings.Clone(c.ClientRef), qty: c.Qty, created: l.now, firstVersion: l.index,
+		key: l.hold(c.Key), clientRef: l.hold(c.ClientRef), qty: c.Qty, created: l.now, firstVersion: l.index,
 		user: l.userNumber(c.User), caller: l.callerNumber(c.Caller), epoch: l.epoch, state: l.initial(),
 	}
 	switch r.state {
@@ -174,11 +172,16 @@ func (l *Ledger) accept(c *Place) Outcome {
 	}
 	l.use(r.user, c.Qty)
 	l.journal.accepted()
-	counter := l.add(r)
+	counter := l.add(&r)
 	if r.waits() {
 		l.due.push(scheduled{r.expires, counter})
 	}
-	return Outcome{Code: OK, Order: l.first(counter, l.find(counter))}
+	if l.unheard {
+		return Outcome{Code: OK}
+	}
+	o := l.placed(counter, &r)
+	o.User, o.Key, o.ClientRef = c.User, c.Key, c.ClientRef
+	return Outcome{Code: OK, Order: o}
 }
 
 // fence takes a key's place unless an order holds it.
@@ -193,7 +196,7 @@ func (l *Ledger) fence(c *Fence) Outcome {
 	case l.broken:
 		return refuse(Frozen)
 	}
-	l.add(row{key: strings.Clone(c.Key), created: l.now, firstVersion: l.index, caller: l.callerNumber(c.Caller), epoch: l.epoch, state: stateFence})
+	l.add(&row{key: l.hold(c.Key), created: l.now, firstVersion: l.index, caller: l.callerNumber(c.Caller), epoch: l.epoch, state: stateFence})
 	return Outcome{Code: OutcomeFenced}
 }
 
@@ -207,5 +210,5 @@ func (l *Ledger) outcome(caller, key string) (Outcome, bool) {
 	if r.state == stateFence {
 		return Outcome{Code: OutcomeFenced}, true
 	}
-	return Outcome{Code: OK, Order: l.first(counter, r)}, true
+	return Outcome{Code: OK, Order: l.first(counter, &r)}, true
 }

@@ -6,8 +6,8 @@ import "fmt"
 func (l *Ledger) Read(q Request) Outcome {
 	switch q := q.(type) {
 	case *GetOrder:
-		if r := l.order(q.Order); r != nil {
-			return Outcome{Code: OK, Order: l.view(q.Order.Counter, r)}
+		if r := l.order(q.Order); r.state != 0 {
+			return Outcome{Code: OK, Order: l.view(q.Order.Counter, &r)}
 		}
 		return refuse(OrderNotFound)
 	case *GetOutcome:
@@ -26,7 +26,7 @@ func (l *Ledger) Live() uint64 { return l.rows.live() }
 func (l *Ledger) Orders() []Order {
 	var orders []Order
 	for i, r := range l.rows.all() {
-		if r.state != 0 && r.state != stateFence {
+		if r.state != stateFence {
 			orders = append(orders, *l.view(i+1, r))
 		}
 	}

@@ -28,11 +28,11 @@ func (l *Ledger) copied(c Command) *Meta {
 	}
 	switch c := c.(type) {
 	case *Confirm:
-		if l.order(c.Order) != nil {
+		if r := l.order(c.Order); r.state != 0 {
 			return &c.Meta
 		}
 	case *Return:
-		if l.order(c.Order) != nil {
+		if r := l.order(c.Order); r.state != 0 {
 			return &c.Meta
 		}
 	case *Adjust:

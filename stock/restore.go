@@ -151,12 +151,17 @@ func readLedger(f *frameReader) (*Ledger, error) {
 	if err := l.finish(&h); err != nil {
 		return nil, fmt.Errorf("SKU number %d: %w", h.Number, err)
 	}
+	l.rest()
 	return l, nil
 }
 
 // restore takes what the head says.
 func (l *Ledger) restore(h *ledgerHead) error {
-	l.creation, l.available, l.held, l.sold = h.Creation, h.Available, h.Held, h.Sold
+	l.available, l.held, l.sold = h.Available, h.Held, h.Sold
+	if h.Creation != h.Spec {
+		l.creation = &h.Creation
+	}
+	l.wake()
 	l.frozen, l.broken, l.now, l.index, l.version, l.waiting = h.Frozen, h.Broken, h.Now, h.Index, h.Version, h.Waiting
 	if field, reason := h.Spec.Check(); field != "" && !h.Broken {
 		return fmt.Errorf("%w: %s %s", ErrMalformed, field, reason)
@@ -210,6 +215,7 @@ func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 	if rows = n / 2; rows < 1 || rows > chunkRows || n%2 != 0 {
 		r.fail("number of rows")
 	}
+	buf := make([]byte, 0, MaxKeyBytes+MaxClientRefBytes+MaxNameBytes)
 	for range rows {
 		i := r.uint64()
 		if i >= maxRows {
@@ -217,14 +223,11 @@ func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 		}
 		switch kind {
 		case frameRows:
-			row := readRow(r)
+			row := readRow(r, buf)
 			l.restoreRow(r, i, &row)
 		case frameUsers:
-			if user := readPerson(r); r.err == nil && i == l.users.len() {
-				l.users.restore(i, user)
-			} else {
-				r.fail("user out of order")
-			}
+			name, used := readPerson(r)
+			l.restoreUser(r, i, name, used)
 		case frameReturns:
 			rt := readReturned(r)
 			l.restoreReturn(r, i, &rt)

@@ -1,9 +1,23 @@
 package stock
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // What is derived from the tables of a snapshot is made again here, and the tables are checked against each other and the SKU's counters: a
 // checksum only tells that they are as they were written.
+
+// restoreUser puts a user back.
+func (l *Ledger) restoreUser(r *mpReader, i uint64, name string, used int64) {
+	if r.err != nil || i != l.users.len() {
+		r.fail("user out of order")
+		return
+	}
+	l.users.restoreNext(name, used)
+}
 
 // restoreRow puts an order or a fence back into its place.
 func (l *Ledger) restoreRow(r *mpReader, i uint64, row *row) {
@@ -14,7 +28,7 @@ func (l *Ledger) restoreRow(r *mpReader, i uint64, row *row) {
 	case !l.plausible(row):
 		r.fail("order that cannot be")
 	default:
-		l.rows.restore(i, *row)
+		l.rows.restore(i, row)
 	}
 }
 
@@ -24,7 +38,7 @@ func (l *Ledger) plausible(r *row) bool {
 		return false
 	}
 	if r.state == stateFence {
-		return r.qty == 0 && r.returned == 0 && r.user == 0 && r.clientRef == "" && r.paymentID == ""
+		return r.qty == 0 && r.returned == 0 && r.user == 0 && len(r.clientRef) == 0 && len(r.paymentID) == 0
 	}
 	if uint64(r.user) >= l.users.len() || r.qty < 1 || r.qty > MaxStock || r.returned < 0 || r.returned > r.qty {
 		return false
@@ -52,14 +66,13 @@ func (l *Ledger) restoreReturn(r *mpReader, i uint64, rt *returned) {
 		r.fail("return that cannot be")
 	default:
 		l.returns.restore(i, *rt)
-		l.returnKeys[scopedKey{rt.caller, rt.key}] = i
-		l.lastReturn[rt.counter] = i + 1
+		l.knowReturn(i, rt)
 	}
 }
 
 func (l *Ledger) plausibleReturn(rt *returned) bool {
 	row := l.find(rt.counter)
-	if row == nil || row.returned < rt.total || int(rt.caller) >= len(l.callers) || rt.previous != l.lastReturn[rt.counter] {
+	if row.state == 0 || row.returned < rt.total || int(rt.caller) >= len(l.callers) || rt.previous != l.lastReturn[rt.counter] {
 		return false
 	}
 	_, twice := l.returnKeys[scopedKey{rt.caller, rt.key}]
@@ -77,13 +90,12 @@ func (l *Ledger) finish(h *ledgerHead) error {
 	if l.hash != h.Tables {
 		return fmt.Errorf("%w: not the hash it was written with", ErrMalformed)
 	}
-	l.userAt = make(map[string]uint32, l.users.live())
-	for i, p := range l.users.all() {
-		l.userAt[p.name] = uint32(i)
+	if !l.deriveNames() {
+		return fmt.Errorf("%w: a user twice", ErrMalformed)
 	}
-	sums := l.derive()
-	if uint64(len(l.keys)) != l.rows.live() || uint64(len(l.userAt)) != l.users.live() {
-		return fmt.Errorf("%w: a key or a user twice", ErrMalformed)
+	sums, err := l.derive()
+	if err != nil {
+		return err
 	}
 	if !l.broken && !sums.agree(l) {
 		return fmt.Errorf("%w: orders that do not add up to the counters", ErrMalformed)
@@ -97,15 +109,34 @@ type rowSums struct {
 	used                []int64 // by user
 }
 
-// derive makes the keys and schedules of the orders.
-func (l *Ledger) derive() rowSums {
-	sums := rowSums{used: make([]int64, l.users.len())}
-	l.keys = make(map[scopedKey]uint64, l.rows.live())
-	for i, r := range l.rows.all() {
-		if r.state == 0 {
-			continue
+// deriveNames makes the index of the users; ok is false when there are two of one name.
+func (l *Ledger) deriveNames() (ok bool) {
+	l.names.reserve(int(l.users.len()))
+	for i, a := range l.users.all() {
+		name := l.users.of(a).name
+		hash := nameHash(xxhash.Sum64(name))
+		for p := l.names.seek(hash); ; {
+			other := p.next()
+			if other == 0 {
+				break
+			}
+			if bytes.Equal(l.users.person(uint64(other-1)).name, name) {
+				return false
+			}
 		}
-		l.keys[scopedKey{r.caller, r.key}] = i + 1
+		l.names.add(hash, uint32(i+1))
+	}
+	return true
+}
+
+// derive makes the keys and schedules of the orders.
+func (l *Ledger) derive() (rowSums, error) {
+	sums := rowSums{used: make([]int64, l.users.len())}
+	l.keys.reserve(int(l.rows.live()))
+	for i, r := range l.rows.all() {
+		if !l.addKey(r, i+1) {
+			return sums, fmt.Errorf("%w: a key twice", ErrMalformed)
+		}
 		if r.waits() {
 			l.due.push(scheduled{r.expires, i + 1})
 		} else {
@@ -113,7 +144,7 @@ func (l *Ledger) derive() rowSums {
 		}
 		sums.add(r)
 	}
-	return sums
+	return sums, nil
 }
 
 func (s *rowSums) add(r *row) {

@@ -3,9 +3,9 @@ package stock
 // stateFence marks a row that is no order: it only keeps a fenced key taken.
 const stateFence = StateReturned + 1
 
-// row is an order in memory; its counter is its place in the table. A zero state means that no row is there.
+// row is an order, loaded from the table; its counter is its place there. A zero state means that no row is there.
 type row struct {
-	key, clientRef, paymentID string
+	key, clientRef, paymentID []byte
 	qty, returned             int64
 
 	created, confirmed, ended, expires, updated Time
@@ -16,19 +16,14 @@ type row struct {
 	state                 State
 }
 
-func (r *row) waits() bool { return r.state == StateOpen || r.state == StateHeld }
+func (r *row) waits() bool { return r.state.waits() }
+
+func (s State) waits() bool { return s == StateOpen || s == StateHeld }
 
 func (r *row) settled() bool { return r.state >= StateConfirmed }
 
 // left is how many units may still come back.
 func (r *row) left() int64 { return r.qty - r.returned }
-
-// person is a user of the SKU.
-type person struct {
-	name string
-	// used counts the units of the user's open, held and confirmed orders, returned ones taken off.
-	used int64
-}
 
 // returned is one accepted return, kept so that its key gives the same answer again.
 type returned struct {
@@ -50,12 +45,12 @@ func (r *row) hash(counter uint64) uint64 {
 		return 0
 	}
 	h := mix(counter, uint64(r.state)|uint64(r.epoch)<<8|uint64(r.user)<<32)
-	h = mixText(h, r.key)
-	if r.clientRef != "" {
-		h = mixText(mix(h, 1), r.clientRef)
+	h = mixBytes(h, r.key)
+	if len(r.clientRef) > 0 {
+		h = mixBytes(mix(h, 1), r.clientRef)
 	}
-	if r.paymentID != "" {
-		h = mixText(mix(h, 2), r.paymentID)
+	if len(r.paymentID) > 0 {
+		h = mixBytes(mix(h, 2), r.paymentID)
 	}
 	h = mix(mix(h, uint64(r.qty)), uint64(r.returned))
 	h = mix(mix(mix(h, uint64(r.created)), uint64(r.confirmed)), uint64(r.ended))
@@ -63,7 +58,7 @@ func (r *row) hash(counter uint64) uint64 {
 	return mix(mix(mix(h, r.firstVersion), r.version), uint64(r.caller))
 }
 
-func (p *person) hash(i uint64) uint64 { return mixText(mix(i, uint64(p.used)), p.name) }
+func (p *person) hash(i uint64) uint64 { return mixBytes(mix(i, uint64(p.used)), p.name) }
 
 func (r *returned) hash(i uint64) uint64 {
 	if r.counter == 0 {

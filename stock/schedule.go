@@ -62,42 +62,15 @@ func (s *schedule) down(i int) {
 	}
 }
 
-// tidier takes entries that are out of date out of a schedule, a few at a time: they would leave by themselves only when their time comes, which
-// may be a year after their orders were settled.
-type tidier struct{ at int }
-
-const (
-	// tidyFrom entries may be out of date before anything is done about it, and as many as are not.
-	tidyFrom = 1024
-	// tidySteps is how many entries one command looks at; it adds one at most.
-	tidySteps = 4
-)
-
-func (t *tidier) step(s *schedule, valid int64, is func(scheduled) bool) {
-	for n := 0; n < tidySteps && int64(len(*s)) > 2*valid+tidyFrom; n++ {
-		if t.at >= len(*s) {
-			t.at = 0
-		}
-		if is((*s)[t.at]) {
-			t.at++
-		} else {
-			s.remove(t.at)
-		}
-	}
-}
-
-// tidy keeps what is out of date in the schedules from growing.
+// tidy keeps what is out of date in the agendas from growing.
 func (l *Ledger) tidy() {
-	l.dueTidier.step(&l.due, l.waiting, l.stillDue)
-	l.settledTidier.step(&l.settled, int64(len(l.keys))-l.waiting, l.stillSettled)
+	l.due.tidy(l.waiting, l.stillDue)
+	l.settled.tidy(int64(l.rows.live())-l.waiting, l.stillSettled)
 }
 
-func (l *Ledger) stillDue(e scheduled) bool {
-	r := l.find(e.counter)
-	return r != nil && r.waits()
-}
+func (l *Ledger) stillDue(e scheduled) bool { return l.rows.state(e.counter - 1).waits() }
 
 func (l *Ledger) stillSettled(e scheduled) bool {
 	r := l.find(e.counter)
-	return r != nil && r.updated == e.at
+	return r.state != 0 && r.updated == e.at
 }

@@ -57,12 +57,12 @@ func TestSchedulesForgetWhatIsOutOfDate(t *testing.T) {
 		for r := range i % 3 {
 			apply(Time(4+i+r), &Return{Meta: Meta{Key: fmt.Sprint("r", i, r)}, Order: id, Qty: 1, Restock: true})
 		}
-		if due, settled := len(l.due), len(l.settled); due > 2*len(left)+tidyFrom+tidySteps || settled > 2*i+tidyFrom+tidySteps {
+		if due, settled := l.due.len(), l.settled.len(); due > 2*len(left)+tidyFrom+tidySteps || settled > 2*i+tidyFrom+tidySteps {
 			t.Fatalf("after %d orders %d deadlines and %d changes are kept", i, due, settled)
 		}
 	}
-	if cap(l.due) > 8*tidyFrom {
-		t.Errorf("room for %d deadlines is kept", cap(l.due))
+	if l.due.room() > 8*tidyFrom {
+		t.Errorf("room for %d deadlines is kept", l.due.room())
 	}
 	for i := range left {
 		at, ok := b.NextDue()

@@ -5,10 +5,10 @@ import "strings"
 // confirm records a payment. A hold past its deadline is never confirmed, released or not (rule R3).
 func (l *Ledger) confirm(c *Confirm) Outcome {
 	r := l.order(c.Order)
-	if r == nil {
+	if r.state == 0 {
 		return refuse(OrderNotFound)
 	}
-	if out, final := l.paid(c, r); final {
+	if out, final := l.paid(c, &r); final {
 		return out
 	}
 	switch {
@@ -20,11 +20,11 @@ func (l *Ledger) confirm(c *Confirm) Outcome {
 		l.expireOrder(c.Order.Counter)
 		return refuseWith(OrderExpired, Detail{ExpiredAt: r.expires})
 	case r.state == StateOpen:
-		if out := l.takeOpen(c, r); out.Code != 0 {
+		if out := l.takeOpen(c, &r); out.Code != 0 {
 			return out
 		}
 	}
-	r = l.edit(c.Order.Counter)
+	l.edit(c.Order.Counter, &r)
 	switch r.state {
 	case StateHeld:
 		l.held -= r.qty
@@ -38,9 +38,9 @@ func (l *Ledger) confirm(c *Confirm) Outcome {
 		r.state, r.confirmed = StateConfirmed, l.now
 		l.journal.confirmed()
 	}
-	r.paymentID = strings.Clone(c.PaymentID)
-	l.save(c.Order.Counter, r)
-	return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
+	r.paymentID = l.hold(c.PaymentID)
+	l.save(c.Order.Counter, &r)
+	return Outcome{Code: OK, Order: l.view(c.Order.Counter, &r)}
 }
 
 // paid answers a confirm that the order's state decides already. A sold order without a payment (on_order) is not final: it takes one.
@@ -50,12 +50,12 @@ func (l *Ledger) paid(c *Confirm, r *row) (Outcome, bool) {
 		return refuseWith(InvalidState, Detail{State: r.state}), true
 	case r.state == StateExpired:
 		return refuseWith(OrderExpired, Detail{ExpiredAt: r.ended}), true
-	case r.waits() || r.paymentID == "":
+	case r.waits() || len(r.paymentID) == 0:
 		return Outcome{}, false
-	case r.paymentID == c.PaymentID:
+	case string(r.paymentID) == c.PaymentID:
 		return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}, true
 	}
-	return refuseWith(DuplicatePayment, Detail{FirstPaymentID: r.paymentID}), true
+	return refuseWith(DuplicatePayment, Detail{FirstPaymentID: string(r.paymentID)}), true
 }
 
 // takeOpen decides whether an open order gets its units now (rule R7); a zero outcome means it does.
@@ -80,10 +80,10 @@ func (l *Ledger) takeOpen(c *Confirm, r *row) Outcome {
 func (l *Ledger) cancel(c *Cancel) Outcome {
 	r := l.order(c.Order)
 	switch {
-	case r == nil:
+	case r.state == 0:
 		return refuse(OrderNotFound)
 	case r.state == StateCancelled:
-		return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
+		return Outcome{Code: OK, Order: l.view(c.Order.Counter, &r)}
 	case !r.waits():
 		return refuseWith(InvalidState, Detail{State: r.state})
 	case l.broken:
@@ -94,16 +94,16 @@ func (l *Ledger) cancel(c *Cancel) Outcome {
 		l.expireOrder(c.Order.Counter)
 		return refuseWith(InvalidState, Detail{State: StateExpired})
 	}
-	r = l.edit(c.Order.Counter)
-	l.settle(r, StateCancelled, l.now)
-	l.save(c.Order.Counter, r)
-	return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
+	l.edit(c.Order.Counter, &r)
+	l.settle(&r, StateCancelled, l.now)
+	l.save(c.Order.Counter, &r)
+	return Outcome{Code: OK, Order: l.view(c.Order.Counter, &r)}
 }
 
 // takeBack takes units of a sold order back.
 func (l *Ledger) takeBack(c *Return) Outcome {
 	r := l.order(c.Order)
-	if r == nil {
+	if r.state == 0 {
 		return refuse(OrderNotFound)
 	}
 	if out, known := l.knownReturn(c); known {
@@ -125,7 +125,7 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 	if qty == 0 {
 		qty = r.left()
 	}
-	r = l.edit(c.Order.Counter)
+	l.edit(c.Order.Counter, &r)
 	l.moveBack(qty, c.Restock)
 	r.returned += qty
 	if r.left() == 0 {
@@ -133,9 +133,9 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 	}
 	l.use(r.user, -qty)
 	l.journal.returned()
-	l.save(c.Order.Counter, r)
-	l.noteReturn(c, r)
-	return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}
+	l.save(c.Order.Counter, &r)
+	l.noteReturn(c, &r)
+	return Outcome{Code: OK, Order: l.view(c.Order.Counter, &r)}
 }
 
 // moveBack takes sold units back into what is available, or out of the stock.
@@ -145,23 +145,32 @@ func (l *Ledger) moveBack(qty int64, restock bool) {
 	if restock {
 		l.available += qty
 	} else {
+		l.keepCreation()
 		l.spec.Stock -= qty
 	}
 }
 
 func (l *Ledger) noteReturn(c *Return, r *row) {
 	rt := returned{
-		key: strings.Clone(c.Key), caller: l.callerNumber(c.Caller), restock: c.Restock, paid: r.paymentID != "", state: r.state, qty: c.Qty,
+		key: strings.Clone(c.Key), caller: l.callerNumber(c.Caller), restock: c.Restock, paid: len(r.paymentID) > 0, state: r.state, qty: c.Qty,
 		counter: c.Order.Counter, previous: l.lastReturn[c.Order.Counter], total: r.returned, at: l.now, version: l.index,
 	}
 	i := l.returns.push(rt)
 	l.hash += rt.hash(i)
+	l.knowReturn(i, &rt)
+}
+
+// knowReturn makes a return known by its key and its order.
+func (l *Ledger) knowReturn(i uint64, rt *returned) {
+	if l.returnKeys == nil {
+		l.returnKeys, l.lastReturn = make(map[scopedKey]uint64), make(map[uint64]uint64)
+	}
 	l.returnKeys[scopedKey{rt.caller, rt.key}] = i
 	l.lastReturn[rt.counter] = i + 1
 }
 
 func (l *Ledger) knownReturn(c *Return) (Outcome, bool) {
-	caller, ok := l.callerAt[c.Caller]
+	caller, ok := l.callerNo(c.Caller)
 	if !ok {
 		return Outcome{}, false
 	}
@@ -173,7 +182,8 @@ func (l *Ledger) knownReturn(c *Return) (Outcome, bool) {
 	if d := differsReturn(c, rt); d != nil {
 		return refuseWith(IdempotencyKeyReused, Detail{Differs: d}), true
 	}
-	o := l.view(rt.counter, l.find(rt.counter))
+	r := l.find(rt.counter)
+	o := l.view(rt.counter, &r)
 	o.State, o.ReturnedQty, o.UpdatedAt, o.Version = rt.state, rt.total, rt.at, rt.version
 	if o.ReturnedAt = 0; rt.state == StateReturned {
 		o.ReturnedAt = rt.at

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 )
 
 // A snapshot is a stream of frames, in SKU order and canonical: equal states are equal bytes.
@@ -42,9 +43,12 @@ func (c *Cut) WriteTo(w io.Writer) (int64, error) {
 			break
 		}
 		f.value(frameLedger, &l.head)
-		writeTable(f, frameUsers, &l.users, appendPerson)
-		writeTable(f, frameRows, &l.rows, appendRow)
-		writeTable(f, frameReturns, &l.returns, appendReturned)
+		writeTable(f, frameUsers, l.users.all(), func(b []byte, a *account) []byte {
+			p := l.users.of(a)
+			return appendPerson(b, &p)
+		})
+		writeTable(f, frameRows, l.rows.all(), appendRow)
+		writeTable(f, frameReturns, l.returns.all(), appendReturned)
 		f.value(frameLedgerEnd, nil)
 	}
 	if err := a.end(c); err != nil {
@@ -91,7 +95,7 @@ func (f *frameWriter) flush() {
 }
 
 // writeTable writes the rows that are there, in chunks of [place, row, place, row, ...].
-func writeTable[T any](f *frameWriter, kind byte, t *pages[T], add func([]byte, *T) []byte) {
+func writeTable[T any](f *frameWriter, kind byte, all iter.Seq2[uint64, *T], add func([]byte, *T) []byte) {
 	rows := 0
 	body := f.buf[:0]
 	emit := func() {
@@ -102,7 +106,7 @@ func writeTable[T any](f *frameWriter, kind byte, t *pages[T], add func([]byte, 
 		}
 		rows = 0
 	}
-	for i, r := range t.all() {
+	for i, r := range all {
 		if rows == 0 {
 			body = appendFixedArrayHeader(append(f.buf[:0], kind), 0)
 		}

@@ -11,9 +11,9 @@ func appendRow(b []byte, r *row) []byte {
 	b = appendUint(b, uint64(r.epoch))
 	b = appendUint(b, uint64(r.user))
 	b = appendUint(b, uint64(r.caller))
-	b = appendString(b, r.key)
-	b = appendString(b, r.clientRef)
-	b = appendString(b, r.paymentID)
+	b = appendText(b, r.key)
+	b = appendText(b, r.clientRef)
+	b = appendText(b, r.paymentID)
 	b = appendInt(b, r.qty)
 	b = appendInt(b, r.returned)
 	for _, t := range [...]Time{r.created, r.confirmed, r.ended, r.expires} {
@@ -26,15 +26,16 @@ func appendRow(b []byte, r *row) []byte {
 	return appendUint(b, r.firstVersion)
 }
 
-func readRow(r *mpReader) (out row) {
+// readRow reads a row; its texts are put behind those in buf.
+func readRow(r *mpReader, buf []byte) (out row) {
 	r.array(15)
 	out.state = State(r.uintMax(uint64(stateFence)))
 	out.epoch = uint16(r.uintMax(1<<16 - 1))
 	out.user = r.uint32()
 	out.caller = r.uint32()
-	out.key = r.string(MaxKeyBytes)
-	out.clientRef = r.string(MaxClientRefBytes)
-	out.paymentID = r.string(MaxNameBytes)
+	buf, out.key = held(buf, r.string(MaxKeyBytes))
+	buf, out.clientRef = held(buf, r.string(MaxClientRefBytes))
+	_, out.paymentID = held(buf, r.string(MaxNameBytes))
 	out.qty = r.int64()
 	out.returned = r.int64()
 	for _, t := range [...]*Time{&out.created, &out.confirmed, &out.ended, &out.expires} {
@@ -49,15 +50,13 @@ func readRow(r *mpReader) (out row) {
 
 func appendPerson(b []byte, p *person) []byte {
 	b = appendArrayHeader(b, 2)
-	b = appendString(b, p.name)
+	b = appendText(b, p.name)
 	return appendInt(b, p.used)
 }
 
-func readPerson(r *mpReader) (out person) {
+func readPerson(r *mpReader) (name string, used int64) {
 	r.array(2)
-	out.name = r.string(MaxNameBytes)
-	out.used = r.int64()
-	return out
+	return r.string(MaxNameBytes), r.int64()
 }
 
 func appendReturned(b []byte, r *returned) []byte {

@@ -216,7 +216,7 @@ func TestSnapshotOfAnotherVersion(t *testing.T) {
 // A ledger whose rows were changed behind its back writes no snapshot.
 func TestSnapshotNoticesChangedRows(t *testing.T) {
 	b := everyState(t, 300)
-	b.slots[1].ledger.rows.mut(290).qty++
+	b.slots[1].ledger.damage(291, func(r *row) { r.qty++ })
 	if _, err := b.Cut().WriteTo(&bytes.Buffer{}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a changed row was written: %v", err)
 	}

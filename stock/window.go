@@ -230,22 +230,22 @@ func (l *Ledger) preview(c Command) (Outcome, bool) {
 	switch c := c.(type) {
 	case *Confirm:
 		r := l.order(c.Order)
-		if r == nil {
+		if r.state == 0 {
 			return refuse(OrderNotFound), true
 		}
-		return l.paid(c, r)
+		return l.paid(c, &r)
 	case *Cancel:
 		r := l.order(c.Order)
 		switch {
-		case r == nil:
+		case r.state == 0:
 			return refuse(OrderNotFound), true
 		case r.state == StateCancelled:
-			return Outcome{Code: OK, Order: l.view(c.Order.Counter, r)}, true
+			return Outcome{Code: OK, Order: l.view(c.Order.Counter, &r)}, true
 		case !r.waits():
 			return refuseWith(InvalidState, Detail{State: r.state}), true
 		}
 	case *Return:
-		if l.order(c.Order) == nil {
+		if r := l.order(c.Order); r.state == 0 {
 			return refuse(OrderNotFound), true
 		}
 		return l.knownReturn(c)

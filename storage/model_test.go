@@ -67,6 +67,9 @@ func (m *model) Changes(ctx context.Context, since uint64, limit int) (stock.Cha
 		}
 	}
 	upTo := max(m.index, since)
+	if limit == 0 {
+		return stock.Changes{UpTo: upTo}, nil
+	}
 	if slices.Sort(versions); len(versions) > limit {
 		upTo = versions[limit-1]
 	}

@@ -168,8 +168,12 @@ const pageRows = 256
 // read takes a batch from the source, page by page. A row that changes between two pages is in both; its later version wins in the sink.
 func (f *shardFlusher) read(ctx context.Context) (stock.Changes, error) {
 	all := stock.Changes{UpTo: f.index}
+	limit := min(pageRows, f.cfg.BatchRows)
+	if _, rowless := f.sink.(none); rowless {
+		limit = 0
+	}
 	for {
-		page, err := f.shard.Source.Changes(ctx, all.UpTo, min(pageRows, f.cfg.BatchRows))
+		page, err := f.shard.Source.Changes(ctx, all.UpTo, limit)
 		if err == nil && page.UpTo < all.UpTo {
 			err = fmt.Errorf("they end at %d, before %d", page.UpTo, all.UpTo)
 		}
@@ -177,7 +181,12 @@ func (f *shardFlusher) read(ctx context.Context) (stock.Changes, error) {
 			return stock.Changes{}, err
 		}
 		rows, moved := len(page.Orders)+len(page.SKUs), page.UpTo > all.UpTo
-		all.UpTo, all.Orders, all.SKUs = page.UpTo, append(all.Orders, page.Orders...), append(all.SKUs, page.SKUs...)
+		if all.UpTo = page.UpTo; len(all.Orders) == 0 { // mostly the first page is the last
+			all.Orders = page.Orders
+		} else {
+			all.Orders = append(all.Orders, page.Orders...)
+		}
+		all.SKUs = append(all.SKUs, page.SKUs...)
 		if !moved || 2*rows < pageRows || len(all.Orders)+len(all.SKUs) >= f.cfg.BatchRows {
 			return all, nil
 		}

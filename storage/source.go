@@ -9,7 +9,7 @@ import (
 // Source is where a shard's changes come from.
 type Source interface {
 	// Changes returns rows that changed after the log index since, about limit of them, and up to which index none is missing.
-	// UpTo is never below since; UpTo == since with no rows means nothing is new.
+	// UpTo is never below since; UpTo == since with no rows means nothing is new. With limit 0 no rows are wanted, only how far the shard has come.
 	Changes(ctx context.Context, since uint64, limit int) (stock.Changes, error)
 	// Flushed says that everything up to index is durable in the sink.
 	Flushed(index uint64)

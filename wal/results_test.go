@@ -1,12 +1,10 @@
 package wal_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"holdfast/internal/pagetest"
 	"holdfast/wal"
 )
 
@@ -27,10 +26,9 @@ var (
 )
 
 const (
-	resultsFile  = "../bench/results/wal.json"
-	resultsPage  = "../docs/benchmarks.md"
-	resultsBegin = "<!-- results of the log begin -->\n"
-	resultsEnd   = "<!-- results of the log end -->\n"
+	resultsFile = "../bench/results/wal.json"
+	resultsPage = "../docs/benchmarks.md"
+	rewritePage = "go test ./wal -run TestBenchmarksPage -args -refresh"
 )
 
 // results is what one run of -measure found.
@@ -76,44 +74,19 @@ type spread [3]float64
 // TestBenchmarksPage holds the page to the results. With -args -measure it measures first.
 func TestBenchmarksPage(t *testing.T) {
 	if *measure {
-		write(t, resultsFile, encoded(t, measureAll(t)))
+		pagetest.WriteJSON(t, resultsFile, measureAll(t))
 	}
 	var r results
 	text, err := os.ReadFile(resultsFile)
 	must(t, err)
 	must(t, json.Unmarshal(text, &r))
-	page, err := os.ReadFile(resultsPage)
-	must(t, err)
-	before, rest, found := strings.Cut(string(page), resultsBegin)
-	_, after, ended := strings.Cut(rest, resultsEnd)
-	if !found || !ended {
-		t.Fatalf("%s has no place for the results of the log", resultsPage)
-	}
-	want := before + resultsBegin + r.render() + resultsEnd + after
-	if *measure || *refresh {
-		write(t, resultsPage, []byte(want))
-	} else if want != string(page) {
-		t.Errorf("%s does not show what %s says: go test ./wal -run TestBenchmarksPage -args -refresh", resultsPage, resultsFile)
-	}
-}
-
-func write(t *testing.T, name string, text []byte) {
-	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(name), 0o755))
-	must(t, os.WriteFile(name, text, 0o644))
-}
-
-func encoded(t *testing.T, r results) []byte {
-	t.Helper()
-	text, err := json.MarshalIndent(r, "", "  ")
-	must(t, err)
-	return append(text, '\n')
+	pagetest.Part{Page: resultsPage, Name: "results of the log", Rewrite: rewritePage}.Hold(t, r.render(), *measure || *refresh)
 }
 
 // measureAll lets the rivals take turns at each job, round by round.
 func measureAll(t *testing.T) results {
 	must(t, flag.Set("test.benchtime", each.String()))
-	r := results{Machine: thisMachine(), Date: time.Now().UTC().Format(time.DateOnly), Commit: commit(), Rounds: *rounds, Each: each.String(), Recovery: *recoveryMiB}
+	r := results{Machine: thisMachine(), Date: time.Now().UTC().Format(time.DateOnly), Commit: pagetest.Commit(), Rounds: *rounds, Each: each.String(), Recovery: *recoveryMiB}
 	r.Load[0] = load()
 	fsyncs := hdrhistogram.New(1, int64(time.Minute), 3)
 	all := jobs()
@@ -211,19 +184,6 @@ func thisMachine() machine {
 		m.System += " " + strings.TrimSpace(string(text))
 	}
 	return m
-}
-
-// commit is the checkout's, "" when it has changes or is none.
-func commit() string {
-	changes, err := exec.Command("git", "status", "--porcelain").Output()
-	if err != nil || len(bytes.TrimSpace(changes)) > 0 {
-		return ""
-	}
-	id, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(id))
 }
 
 // load is how many processes wanted to run in the last minute.

@@ -60,8 +60,12 @@ var flagWords = map[string][]cobra.Completion{
 	"log-requests": {"off\t500, 504 and slow ones only", "errors\tevery 5xx", "all"},
 	"refusals":     {"strict\ta refusal rests on a leadership check", "fast\tit does not, and says so"},
 	"sink":         {"sqlite\ta file in the data directory", "none\tnothing is stored", "postgres://\ta PostgreSQL database"},
-	"mode":         {"hold\tdeduct now, pay within --hold-ttl", "on_order\tdeducted and confirmed at once", "on_payment\tdeducted when paid"},
-	"role":         {"order\tthe public listener", "admin\tboth listeners"},
+	"scenario": {
+		"hot\tone SKU, stock never runs out", "soldout\ta small stock, then refusals", "zipf\tmany SKUs, some of them popular",
+		"lifecycle\tplaced, paid, cancelled, abandoned, returned", "flash\tnothing, then everybody at once", "failover\tthe leader is killed, again and again",
+	},
+	"mode": {"hold\tdeduct now, pay within --hold-ttl", "on_order\tdeducted and confirmed at once", "on_payment\tdeducted when paid"},
+	"role": {"order\tthe public listener", "admin\tboth listeners"},
 }
 
 // flagFiles are the flags that name a file, with the endings to offer; none offers every file. flagDirs name a directory.
@@ -69,8 +73,9 @@ var (
 	flagFiles = map[string][]string{
 		"config": {"yaml", "yml", "json"}, "api-keys": {"yaml", "yml"}, "tls-cert": {"pem", "crt", "cert"}, "tls-key": {"pem", "key"},
 		"ca": {"pem", "crt", "cert"}, "api-key-file": nil, "key-file": nil, "audit-log": nil,
+		"report": {"html"}, "baseline": {"json"}, "storage": nil,
 	}
-	flagDirs = map[string]bool{"data-dir": true}
+	flagDirs = map[string]bool{"data-dir": true, "dir": true}
 )
 
 // completions tells cobra what each flag and argument of a command, and of all below it, may be. It is called for a shell that asks only, because

@@ -33,6 +33,8 @@
 //	wal.go           the log, offline: whether it is sound
 //	wal_inspect.go   what it holds
 //	demo.go          the sale with its proof
+//	bench.go         a measured sale; bench_meter.go how it goes, bench_show.go what it found, bench_page.go the same as a file, bench_compare.go beside
+//	                 rivals
 //	serve.go         a node's flags
 //	serving.go       a node from its start to its end
 //	doctor.go        whether this machine is fit for a node

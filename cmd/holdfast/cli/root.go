@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
-	root.AddCommand(a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.orderCommand(), a.skuCommand(), a.clusterCommand(), a.walCommand(), a.keysCommand(), a.versionCommand(),
+	root.AddCommand(a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.benchCommand(), a.orderCommand(), a.skuCommand(), a.clusterCommand(), a.walCommand(), a.keysCommand(), a.versionCommand(),
 		a.configCommand(), a.completionCommand(), a.manCommand())
 	root.CompletionOptions.DisableDefaultCmd = true // ours has examples, and the shells that we say we know
 	if asksToComplete(a.Args) {
