@@ -222,6 +222,7 @@ func deaf(t *testing.T, w *wire, _ badinputtest.Row) {
 	c := w.publicAt.dial(t)
 	began := time.Now()
 	go io.WriteString(c, strings.Repeat("GET /livez HTTP/1.1\r\nHost: h\r\n\r\n", 1000))
+	synctest.Wait() // The connection is accepted, and its answers are not taken.
 	for w.counter("connections", "listener", "public") > 0 {
 		<-time.After(100 * time.Millisecond)
 		if time.Since(began) > answerTimeout+time.Second {

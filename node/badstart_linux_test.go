@@ -47,12 +47,23 @@ func soldIn(t *testing.T, dir string) *damaged {
 			t.Fatal(err)
 		}
 	}
-	await(t, "the next segment", n.hasSpare) // or the next start would make it
 	drain(t, n)
 	if used := d.used(); len(used) < 3 {
 		t.Fatalf("a log of %d segments has no middle", len(used))
 	}
 	return d
+}
+
+// prepare starts the node and ends it until its log has a segment in reserve, which else the next start would make.
+func (d *damaged) prepare() {
+	d.t.Helper()
+	for range 20 {
+		if all, err := filepath.Glob(filepath.Join(d.cfg.DataDir, "wal", "*.wal")); err != nil || len(all) > len(d.used()) {
+			return
+		}
+		drain(d.t, open(d.t, d.cfg))
+	}
+	d.t.Fatal("no end of a node's life leaves a segment in reserve")
 }
 
 // change flips a bit of a file, which is named from the data directory, negative offsets counting from its end.
@@ -282,8 +293,8 @@ func snapshotFlipped(t *testing.T) *damaged {
 	if _, _, err := n.cluster.Shard(shard).Snapshot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the next segment", n.hasSpare)
 	drain(t, n)
+	d.prepare()
 	found, err := filepath.Glob(filepath.Join(d.cfg.DataDir, "snapshots", fmt.Sprintf("shard-%d", shard), "*.snap"))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("%q %v", found, err)

@@ -19,8 +19,6 @@ import (
 	"holdfast/wal/waltest"
 )
 
-const maxWays = 4 // in which one operation can fail
-
 // faultsOf are the ways an operation can fail.
 func faultsOf(kind waltest.OpKind) []error {
 	switch kind {
@@ -37,8 +35,12 @@ type faultRun struct {
 	t  *testing.T
 	fs *waltest.FS
 	at int // the operation that fails
+	// only, when set, counts what is done on files of this kind alone.
+	only string
 	// turn counts the faults of each kind of operation on each kind of file over all runs, so that each is met in each of its ways.
 	turn map[string]int
+	// ways is in how many ways each kind that was met can fail.
+	ways map[string]int
 
 	mu     sync.Mutex // guards all below
 	ops    int
@@ -62,18 +64,21 @@ func (r *faultRun) hook(op waltest.Op) error {
 		}
 		return nil
 	}
+	r.ways[what(op)] = len(faultsOf(op.Kind))
+	if r.only != "" && what(op) != r.only {
+		return nil
+	}
 	if r.ops++; r.ops <= r.at {
 		return nil
 	}
-	r.failed = &op
-	faults, what := faultsOf(op.Kind), r.what()
-	r.err = faults[r.turn[what]%len(faults)]
-	r.turn[what]++
+	faults := faultsOf(op.Kind)
+	r.failed, r.err = &op, faults[r.turn[what(op)]%len(faults)]
+	r.turn[what(op)]++
 	return r.err
 }
 
-// what is the kind of the operation that failed, and of its file.
-func (r *faultRun) what() string { return fmt.Sprint(r.failed.Kind, filepath.Ext(r.failed.Name)) }
+// what is the kind of an operation, and of its file.
+func what(op waltest.Op) string { return fmt.Sprint(op.Kind, filepath.Ext(op.Name)) }
 
 // cause is what the log must say.
 func (r *faultRun) cause() error {
@@ -90,19 +95,20 @@ func (r *faultRun) cause() error {
 // what was acknowledged.
 func TestEveryFault(t *testing.T) {
 	counts, turn := map[string]int{}, map[string]int{}
-	for at, again := 0, 0; ; {
-		r := &faultRun{t: t, fs: waltest.NewFS(), at: at, turn: turn}
-		if !r.run(counts) {
-			break
-		}
+	ways := map[string]int{}
+	fails := func(at int, only string) bool {
+		r := &faultRun{t: t, fs: waltest.NewFS(), at: at, only: only, turn: turn, ways: ways}
+		more := r.run(counts)
 		if t.Failed() {
-			t.Fatalf("operation %d: %+v fails with %v", at, *r.failed, r.err)
+			t.Fatalf("operation %d %q: %+v fails with %v", at, only, r.failed, r.err)
 		}
-		// The first of its kind fails in all its ways: some come once in a run. Which operation is the at-th may differ from run to run.
-		if again++; again < 2*maxWays && turn[r.what()] < len(faultsOf(r.failed.Kind)) {
-			continue
+		return more
+	}
+	for at := 0; fails(at, ""); at++ {
+	}
+	for only, n := range ways { // some come once in a run, and not always as the same operation
+		for turn[only] < n && fails(0, only) {
 		}
-		at, again = at+1, 0
 	}
 	total := 0
 	for _, n := range counts {

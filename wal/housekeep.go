@@ -97,12 +97,15 @@ func (l *Log) nextSeqLocked() uint64 {
 func (l *Log) do(c chore) error {
 	if c.white != nil {
 		n, err := l.whiten(c.white)
+		if err != nil {
+			return err // and nobody may begin it: it stays as one that is being whitened
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		c.white.white += n
 		c.white.whitening = false
 		l.renewed.Broadcast()
-		return err
+		return nil
 	}
 	if c.seq == 0 {
 		return l.removeSegment(c.dead)
