@@ -84,8 +84,11 @@ func (b *benchmark) flags(cmd *cobra.Command) {
 
 // checkMeasured refuses what is wrong before anything is opened.
 func (a *app) checkMeasured(b *benchmark) error {
-	if b.AdminAddr == "" && usualTarget(b.Target) {
+	switch {
+	case b.AdminAddr == "" && usualTarget(b.Target):
 		b.AdminAddr = defaultAdminAddr
+	case !strings.HasPrefix(b.Target, "http") && a.settings["admin-addr"].Origin.Kind != config.Flag:
+		b.AdminAddr = "" // A variable is meant for other commands.
 	}
 	if b.MaxOutstanding < 1 {
 		return usagef("--max-outstanding must be at least 1")

@@ -61,6 +61,13 @@ func TestBenchVariables(t *testing.T) {
 	if _, _, errs := run(env, "bench", "--target", "http://10.0.0.1:8080"); !strings.Contains(errs, "--admin-addr is missing") {
 		t.Error(errs)
 	}
+	env = []string{"HOLDFAST_ADMIN_ADDR=http://10.0.0.1:8081", "HOLDFAST_SCENARIO=hott"}
+	if _, _, errs := run(env, "bench"); !strings.Contains(errs, "hott") {
+		t.Error(errs)
+	}
+	if _, _, errs := run(nil, "bench", "--admin-addr", "http://10.0.0.1:8081"); !strings.Contains(errs, "--admin-addr is for http targets") {
+		t.Error(errs)
+	}
 	env = []string{"HOLDFAST_THRESHOLD=p99<5ms,errors<nothing"}
 	if code, _, errs := run(env, "bench"); code != ExitUsage || !strings.Contains(errs, "from environment HOLDFAST_THRESHOLD") {
 		t.Errorf("exit code %d: %s", code, errs)
