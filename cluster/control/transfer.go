@@ -113,15 +113,26 @@ func (c *Control) leadsStill(ctx context.Context, shard uint32, node string) err
 	return fmt.Errorf("%w: %w: shard %d", stock.ErrNotExecuted, ErrNoLeader, shard)
 }
 
-// mayHaveMoved reports whether leadership may have gone from a leader although the transfer failed: that is found out by who leads in a newer term.
-// One that still leads in the same term is not asked again: raft may refuse everything after two transfers that failed (raft#696).
+// movesWithin is how long after a transfer that failed its heir may still be elected: it was told to stand, and its disk or a voter's is slow.
+const movesWithin = 3 * time.Second
+
+// mayHaveMoved reports whether leadership has gone from a leader, or may have, although the transfer failed: that is found out by who leads in a newer
+// term. One that still leads in the same term is not asked again: raft may refuse everything after two transfers that failed (raft#696).
 func (c *Control) mayHaveMoved(ctx context.Context, shard uint32, leader string, term uint64, err error) bool {
-	if !errors.Is(err, stock.ErrUnknown) || ctx.Err() != nil {
+	if !errors.Is(err, stock.ErrUnknown) {
 		return false
 	}
-	c.hear(ctx, leader)
-	now, _, at := c.Leader(shard)
-	return now != leader || at != term
+	ctx, cancel := context.WithTimeout(ctx, movesWithin)
+	defer cancel()
+	for ctx.Err() == nil {
+		changed := c.Changed()
+		c.hear(ctx, leader)
+		if now, _, at := c.Leader(shard); now != leader || at != term {
+			return true
+		}
+		c.awaitNews(ctx, changed)
+	}
+	return false
 }
 
 // awaitLeader returns who leads a shard after another has in a term: the same may again, if it says so itself.

@@ -68,6 +68,28 @@ func (w *world) votersAndOther(shard uint32) (voters []string, other string) {
 	return voters, other
 }
 
+// A transfer that failed because the heir's election took too long is followed until it leads; when it never does, the outcome is unknown.
+func TestTransferWhoseHeirIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := three(t, 1)
+		defer w.close()
+		for _, row := range []struct {
+			late time.Duration
+			want error
+		}{{movesWithin / 2, nil}, {time.Hour, stock.ErrUnknown}} {
+			w.mu.Lock()
+			was := w.groups[1].leader
+			w.groups[1].late = row.late
+			w.mu.Unlock()
+			to := map[string]string{"n1": "n2", "n2": "n3", "n3": "n1"}[was]
+			led, err := w.node(to).control.Transfer(t.Context(), 1, to)
+			if !errors.Is(err, row.want) || err == nil && (led != to || w.leader(1) != to) {
+				t.Errorf("elected after %v: %q %v, and %s leads", row.late, led, err, w.leader(1))
+			}
+		}
+	})
+}
+
 // A shard without a majority has no leader: whoever asks for a transfer, or a snapshot, learns that when the time is up, and that nothing was done.
 func TestTransferWithoutALeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -47,6 +47,7 @@ type fakeGroup struct {
 	gone    map[string]bool // raft ids that were removed
 	pretend string          // a node that still believes it leads, in the term before
 	astray  string          // a node that the next transfer comes to, whoever was meant
+	late    time.Duration   // when the heir of the next transfer is elected, which has failed by then
 }
 
 // fakeNode is a node: what is on its disk, and a Control while it is up.
@@ -583,10 +584,15 @@ func (s *fakeShard) RemoveMember(_ context.Context, node string, number uint64, 
 	})
 }
 
-func (s *fakeShard) Transfer(_ context.Context, to string) error {
+func (s *fakeShard) Transfer(ctx context.Context, to string) error {
 	w := s.n.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if after := s.g.late; after > 0 {
+		s.g.late = 0
+		time.AfterFunc(after, func() { _ = s.Transfer(ctx, to) })
+		return fmt.Errorf("%w: it took too long", stock.ErrUnknown)
+	}
 	if s.g.leader != s.n.id {
 		return fmt.Errorf("%w: not the leader", stock.ErrNotExecuted)
 	}
