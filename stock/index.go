@@ -27,6 +27,9 @@ const (
 	indexSlots = 1024
 	// indexDepth bounds the directory.
 	indexDepth = 24
+	// indexSparse is how many entries there are at least for each place of a directory that is doubled. With fair hashes there are hundreds; with
+	// ones chosen by somebody who knows the hash every few hundred entries would double it.
+	indexSparse = 64
 )
 
 // indexSizes are the sizes of a table: small ones double; large ones grow by less, in steps that the allocator has size classes for.
@@ -201,10 +204,10 @@ func (x *index) widen(t *indexTable, hash uint32) {
 	}
 }
 
-// split deals a table's entries out to two by the next bit of their hashes. It does nothing when all have the same: two tables would be as full as
-// the one is.
+// split deals a table's entries out to two by the next bit of their hashes. It does nothing when all have the same, for two tables would be as full
+// as the one is, and when the directory would become too large for what it leads to.
 func (x *index) split(t *indexTable, hash uint32) bool {
-	if t.depth >= indexDepth {
+	if t.depth >= indexDepth || t.depth == x.depth && x.n < indexSparse<<(x.depth+1) {
 		return false
 	}
 	bit, ones := 63-t.depth, 0

@@ -186,3 +186,28 @@ func TestKeysThatCollide(t *testing.T) {
 		check(b, p[0], false)
 	}
 }
+
+// Hashes of which each next 416 have one more first bit in common would double the directory with every few hundred entries.
+func TestIndexDirectoryIsNoLargerThanItsEntries(t *testing.T) {
+	var x index
+	const levels = 20
+	hash := func(v uint32) uint32 {
+		level := v / (indexSlots * 13 / 32)
+		return ^uint32(0)<<(32-level)&^(1<<(31-level)) | v*2654435761>>(level+1)&(1<<(31-level)-1)
+	}
+	n := uint32(levels * (indexSlots * 13 / 32))
+	for v := range n {
+		x.add(hash(v), v+1)
+	}
+	if len(x.tables)*indexSparse > int(n) {
+		t.Errorf("%d entries have a directory of %d places", n, len(x.tables))
+	}
+	for v := range n {
+		p := x.seek(hash(v))
+		for place := p.next(); place != v+1; place = p.next() {
+			if place == 0 {
+				t.Fatalf("entry %d is not found", v)
+			}
+		}
+	}
+}
