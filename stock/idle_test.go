@@ -95,3 +95,18 @@ func TestCreationIsKept(t *testing.T) {
 		})
 	}
 }
+
+// A restored ledger keeps nothing alive of the head that it was read from.
+func TestRestoredCreationIsItsOwn(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("tea", 9))
+	apply(2, &Adjust{Meta: Meta{Key: "a"}, SKU: "tea", Delta: 3})
+	h := b.slots[0].ledger.head()
+	l := newLedger(h.Spec, h.Number, h.Epoch, h.Settings, nil)
+	if err := l.restore(&h); err != nil {
+		t.Fatal(err)
+	}
+	if l.created() == &h.Creation || *l.created() != h.Creation || l.created().Stock != 9 {
+		t.Errorf("the creation is %+v, part of a head: %v", *l.created(), l.created() == &h.Creation)
+	}
+}

@@ -159,7 +159,9 @@ func readLedger(f *frameReader) (*Ledger, error) {
 func (l *Ledger) restore(h *ledgerHead) error {
 	l.available, l.held, l.sold = h.Available, h.Held, h.Sold
 	if h.Creation != h.Spec {
-		l.creation = &h.Creation
+		// A place of its own: one in the head would keep the head's lists in memory.
+		first := h.Creation
+		l.creation = &first
 	}
 	l.wake()
 	l.frozen, l.broken, l.now, l.index, l.version, l.waiting = h.Frozen, h.Broken, h.Now, h.Index, h.Version, h.Waiting
