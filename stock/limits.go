@@ -17,6 +17,9 @@ const (
 	MaxReasonBytes = 256
 	// MaxStock bounds the stock of a SKU: the largest integer that every JSON reader holds exactly.
 	MaxStock = 1<<53 - 1
+	// MaxOrders bounds the orders and fences that one SKU can ever have, and its returns: their places are 32 bits wide, in memory and in a
+	// snapshot, where it bounds what a reader allocates for places without a row, too.
+	MaxOrders = 1<<32 - 1
 	// MaxHoldTTLMS bounds hold_ttl_ms: 365 days.
 	MaxHoldTTLMS = 31_536_000_000
 	// MaxRetentionMS bounds retention_ms: ten years.

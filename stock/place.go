@@ -98,10 +98,17 @@ func (l *Ledger) blocked(c *Place, f inFlight) Code {
 	if code := l.short(c.Qty, f.units); code != 0 {
 		return code
 	}
-	if c.Qty > maxInt64-used-f.userUnits {
+	if c.Qty > maxInt64-used-f.userUnits || l.full() {
 		return InvalidValue
 	}
 	return 0
+}
+
+// full reports whether the SKU has had as many orders and fences as places, and what is derived from them, can number (rule R8).
+func (l *Ledger) full() bool { return l.rows.len() >= MaxOrders }
+
+func refuseFull() Outcome {
+	return refuseWith(InvalidValue, Detail{Field: "sku", Reason: "has had as many orders as one can have"})
 }
 
 // short says how the stock falls short of qty units when some are in flight; 0 means it does not.
@@ -136,6 +143,9 @@ func (l *Ledger) explain(code Code, user string) Outcome {
 	case Overloaded:
 		return refuseWith(code, Detail{Bound: "max_open_orders_per_sku"})
 	case InvalidValue:
+		if l.full() {
+			return refuseFull()
+		}
 		return refuseWith(code, Detail{Field: "qty", Reason: "overflows a counter"})
 	case LimitExceeded:
 		return refuseWith(code, Detail{Limit: l.spec.LimitPerUser, Used: l.used(user)})
@@ -195,6 +205,8 @@ func (l *Ledger) fence(c *Fence) Outcome {
 		return refuse(DeadlineExceeded)
 	case l.broken:
 		return refuse(Frozen)
+	case l.full():
+		return refuseFull()
 	}
 	l.add(&row{key: l.hold(c.Key), created: l.now, firstVersion: l.index, caller: l.callerNumber(c.Caller), epoch: l.epoch, state: stateFence})
 	return Outcome{Code: OutcomeFenced}

@@ -9,11 +9,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-const (
-	maxScanDepth = 16
-	// maxRows bounds the orders one SKU can ever have in a snapshot, and so what a reader allocates for places without a row.
-	maxRows = 1 << 32
-)
+const maxScanDepth = 16
 
 // marshal encodes a head by msgpack/v5: arrays and shortest integers, so equal values are equal bytes.
 func marshal(v any) []byte {
@@ -220,7 +216,7 @@ func (l *Ledger) readChunk(kind byte, payload []byte) (rows int, err error) {
 	buf := make([]byte, 0, MaxKeyBytes+MaxClientRefBytes+MaxNameBytes)
 	for range rows {
 		i := r.uint64()
-		if i >= maxRows {
+		if i >= MaxOrders {
 			r.fail("place")
 		}
 		switch kind {

@@ -81,7 +81,7 @@ func (l *Ledger) plausibleReturn(rt *returned) bool {
 
 // finish makes what is derived from the tables and checks them against the head.
 func (l *Ledger) finish(h *ledgerHead) error {
-	if h.Rows < l.rows.len() || h.Users != l.users.len() || h.Returns < l.returns.len() || h.Rows >= maxRows || h.Returns >= maxRows {
+	if h.Rows < l.rows.len() || h.Users != l.users.len() || h.Returns < l.returns.len() || h.Rows > MaxOrders || h.Returns > MaxOrders {
 		return fmt.Errorf("%w: more or fewer rows than it says", ErrMalformed)
 	}
 	l.rows.extend(h.Rows)

@@ -120,6 +120,8 @@ func (l *Ledger) takeBack(c *Return) Outcome {
 		return refuseWith(InvalidState, Detail{State: r.state})
 	case c.Qty > r.left():
 		return refuseWith(InvalidState, Detail{State: r.state, Returnable: r.left()})
+	case l.returns.len() >= MaxOrders:
+		return refuseWith(InvalidValue, Detail{Field: "sku", Reason: "has had as many returns as one can have"})
 	}
 	qty := c.Qty
 	if qty == 0 {
