@@ -37,6 +37,9 @@ func (l *Ledger) plausible(r *row) bool {
 	if int(r.caller) >= len(l.callers) || r.version > l.index || r.firstVersion > r.version || r.updated > l.now || r.created > r.updated {
 		return false
 	}
+	if r.created < 0 || r.waits() && r.expires < r.created {
+		return false
+	}
 	if r.state == stateFence {
 		return r.qty == 0 && r.returned == 0 && r.user == 0 && len(r.clientRef) == 0 && len(r.paymentID) == 0
 	}

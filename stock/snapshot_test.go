@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -234,4 +235,25 @@ func FuzzReadSnapshot(f *testing.F) {
 		sameOrRefused(t, join(frames(b)))
 		sameOrRefused(t, b)
 	})
+}
+
+// Log time begins at zero, and a hold ends behind its beginning: deadlines are sorted as differences, which would not fit otherwise.
+func TestOrdersThatEndBeforeTheyBeganAreNone(t *testing.T) {
+	b, apply := shard(t)
+	apply(1, create("tea", 9))
+	apply(2, order("tea", "ann", "k", 1))
+	l := b.slots[0].ledger
+	r := l.find(1)
+	for name, change := range map[string]func(*row){
+		"as it is":                 func(*row) {},
+		"ends before it began":     func(r *row) { r.expires = r.created - 1 },
+		"ends before all time":     func(r *row) { r.expires = math.MinInt64 },
+		"began before the log did": func(r *row) { r.created = -1 },
+	} {
+		r := r
+		change(&r)
+		if l.plausible(&r) != (name == "as it is") {
+			t.Errorf("an order that %s: plausible is %v", name, l.plausible(&r))
+		}
+	}
 }
