@@ -6,7 +6,8 @@ import "math/bits"
 // nothing to look at; who asks compares what stands at the places that seek names. Nothing depends on the order of its slots.
 //
 // It is extendible hashing (Fagin et al., 1979) over small tables of open addressing: a table that is full grows by a part of itself up to
-// indexSlots, and is then split in two. So no add moves more than about a thousand entries, whatever the size of the whole.
+// indexSlots, and is then split in two. So no add moves more than about a thousand entries, whatever the size of the whole, unless somebody chose the
+// keys by their hashes: a table whose split would need a directory too large for its entries doubles instead.
 type index struct {
 	only indexTable
 	// tables stand by the first depth bits of the hash; one that was split less often than others stands several times. nil: there is only one.
