@@ -211,3 +211,41 @@ func TestIndexDirectoryIsNoLargerThanItsEntries(t *testing.T) {
 		}
 	}
 }
+
+// Users whose hashes are alike have limits of their own, after a restore too.
+func TestUsersThatCollide(t *testing.T) {
+	b, apply := shard(t)
+	c := create("shoe", 1000)
+	c.Spec.LimitPerUser = 1
+	apply(1, c)
+	seen, pairs := make(map[uint32]string), 0
+	for i := range 400_000 {
+		name := fmt.Sprint("user-", i)
+		h := nameHash(xxhash.Sum64String(name))
+		other, twice := seen[h]
+		seen[h] = name
+		if !twice {
+			continue
+		}
+		pairs++
+		if out := apply(2, order("shoe", other, "k"+other, 1)); out.Code != OK {
+			t.Fatalf("%s: %+v", other, out)
+		}
+		for _, l := range []*Ledger{b.slots[0].ledger, restored(t, b).slots[0].ledger} {
+			if l.used(other) != 1 || l.used(name) != 0 {
+				t.Fatalf("%s has %d units and %s %d", other, l.used(other), name, l.used(name))
+			}
+		}
+		if out := apply(2, order("shoe", name, "k"+name, 1)); out.Code != OK {
+			t.Fatalf("%s: %+v", name, out)
+		}
+		for _, l := range []*Ledger{b.slots[0].ledger, restored(t, b).slots[0].ledger} {
+			if l.used(other) != 1 || l.used(name) != 1 {
+				t.Fatalf("%s has %d units and %s %d", other, l.used(other), name, l.used(name))
+			}
+		}
+	}
+	if pairs < 5 {
+		t.Fatalf("vacuous: %d pairs", pairs)
+	}
+}
