@@ -15,8 +15,10 @@ import (
 
 // Transfer hands the leadership of a shard, 0 for the meta group, to a node, "" for the voter that suits best, and returns the new leader once it
 // is known. While the shard has no leader, or another than this node knew, it waits and asks again, until ctx ends. ErrNotEligible: the node is no
-// voter; ErrSilent: it does not answer; cluster.ErrNoHeir: it does not answer the leader.
+// voter; ErrSilent: it does not answer; cluster.ErrNoHeir: it does not answer the leader. Once a leader was asked and nobody knows what it did, the
+// error is never that nothing was done.
 func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (led string, err error) {
+	var doubt error // of the last leader that was asked and may have done it
 	err = c.atLeader(ctx, shard, func(ctx context.Context, leader string, term uint64) error {
 		if to == leader {
 			led = leader
@@ -25,22 +27,35 @@ func (c *Control) Transfer(ctx context.Context, shard uint32, to string) (led st
 		if err := c.eligible(shard, to); err != nil {
 			return err
 		}
-		if _, err := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to}); err != nil && !c.mayHaveMoved(ctx, shard, leader, term, err) {
-			return err
+		_, failed := c.give(ctx, leader, order{What: orderTransfer, Shard: shard, Node: to})
+		if failed != nil && !c.mayHaveMoved(ctx, shard, leader, term, failed) {
+			return failed
+		}
+		if failed != nil {
+			doubt = failed
 		}
 		c.begin(func() { c.hear(c.ctx, leader) })
 		if to != "" {
 			c.begin(func() { c.hear(c.ctx, to) })
 		}
-		if led, err = c.awaitLeader(ctx, shard, leader, term); err == nil && (led == leader || to != "" && led != to) {
-			err = fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrElsewhere, led)
+		led, err = c.awaitLeader(ctx, shard, leader, term)
+		switch {
+		case err != nil:
+			return err
+		case led == leader && failed != nil:
+			return failed
+		case led == leader || to != "" && led != to:
+			return fmt.Errorf("%w: %w: %s", stock.ErrNotExecuted, ErrElsewhere, led)
 		}
-		return err
+		return nil
 	})
-	if err != nil {
-		return "", err
+	switch {
+	case err == nil:
+		return led, nil
+	case doubt != nil && errors.Is(err, stock.ErrNotExecuted):
+		return "", fmt.Errorf("%w; and then: %v", doubt, err) // what came then is not what it is
 	}
-	return led, nil
+	return "", err
 }
 
 // Snapshot has the leader of a shard take a snapshot and returns its log index and bytes. It waits for a leader as Transfer does.
@@ -116,8 +131,8 @@ func (c *Control) leadsStill(ctx context.Context, shard uint32, node string) err
 // movesWithin is how long after a transfer that failed its heir may still be elected: it was told to stand, and its disk or a voter's is slow.
 const movesWithin = 3 * time.Second
 
-// mayHaveMoved reports whether leadership has gone from a leader, or may have, although the transfer failed: that is found out by who leads in a newer
-// term. One that still leads in the same term is not asked again: raft may refuse everything after two transfers that failed (raft#696).
+// mayHaveMoved reports whether leadership may have gone from a leader although the transfer failed: that is found out by who leads in a newer term.
+// One that leads then, in whatever term, is not asked again: raft may refuse everything after two transfers that failed (raft#696).
 func (c *Control) mayHaveMoved(ctx context.Context, shard uint32, leader string, term uint64, err error) bool {
 	if !errors.Is(err, stock.ErrUnknown) {
 		return false

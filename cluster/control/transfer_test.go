@@ -114,6 +114,63 @@ func TestTransferWithoutALeader(t *testing.T) {
 	})
 }
 
+// A transfer of which nobody knows how it ended is not asked of the same leader again, in whatever term that leads by now: raft may refuse everything
+// after the second that fails (raft#696). And its caller is never told that nothing was done, whatever came after it.
+func TestATransferOfUnknownOutcome(t *testing.T) {
+	for _, row := range []struct {
+		what string
+		// stale is how many terms behind the one who asks is; then is what happened to the transfer of each time, asked how often.
+		stale uint64
+		then  func(g *fakeGroup, other string)
+		asked int
+	}{
+		{"it failed", 0, func(*fakeGroup, string) {}, 1},
+		{"it failed, and who asks knew of an earlier term of the leader's", 2, func(*fakeGroup, string) {}, 1},
+		{"its leader leads again", 0, func(g *fakeGroup, _ string) { g.term += 2 }, 1},
+		{"another came to lead, and then nobody", 0, func(g *fakeGroup, other string) {
+			if g.leader == other {
+				other = ""
+			}
+			g.leader, g.term = other, g.term+1
+		}, 2},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := three(t, 1)
+				defer w.close()
+				if err := w.join("n4", "n1:1"); err != nil {
+					t.Fatal(err)
+				}
+				w.reaches("four nodes", func() bool { return w.settled(4) })
+				voters, outside := w.votersAndOther(1)
+				c := w.node(outside).control
+				if _, err := c.Transfer(t.Context(), 1, voters[0]); err != nil {
+					t.Fatal(err)
+				}
+				asked := 0
+				ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+				defer cancel()
+				w.set(func() {
+					g := w.groups[1]
+					g.term += row.stale
+					g.failing = func() error {
+						asked++
+						if row.then(g, voters[1]); g.leader == "" {
+							cancel()
+							return fmt.Errorf("%w: %w", stock.ErrNotExecuted, cluster.ErrNotLeader)
+						}
+						return fmt.Errorf("%w: it ended somehow", stock.ErrUnknown)
+					}
+				})
+				led, err := c.Transfer(ctx, 1, voters[2])
+				if !errors.Is(err, stock.ErrUnknown) || errors.Is(err, stock.ErrNotExecuted) || asked != row.asked {
+					t.Errorf("%q %v, asked %d times", led, err, asked)
+				}
+			})
+		})
+	}
+}
+
 // What another node refused is told apart here as it is there, though only its text travels.
 func TestRefusalsOfOthersAreRecognized(t *testing.T) {
 	for _, of := range refusedThere {

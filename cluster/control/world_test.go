@@ -48,6 +48,7 @@ type fakeGroup struct {
 	pretend string          // a node that still believes it leads, in the term before
 	astray  string          // a node that the next transfer comes to, whoever was meant
 	late    time.Duration   // when the heir of the next transfer is elected, which has failed by then
+	failing func() error    // what a transfer does instead; with w.mu held
 }
 
 // fakeNode is a node: what is on its disk, and a Control while it is up.
@@ -595,6 +596,9 @@ func (s *fakeShard) Transfer(ctx context.Context, to string) error {
 	}
 	if s.g.leader != s.n.id {
 		return fmt.Errorf("%w: not the leader", stock.ErrNotExecuted)
+	}
+	if s.g.failing != nil {
+		return s.g.failing()
 	}
 	if s.g.astray != "" {
 		to, s.g.astray = s.g.astray, ""
