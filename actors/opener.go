@@ -97,6 +97,10 @@ func (o *opener) run(ctx context.Context) {
 	defer retry.Stop()
 	for {
 		retry.Stop()
+		select {
+		case <-o.wake: // of what is looked at now
+		default:
+		}
 		if term := o.next(); term != 0 && !o.try(ctx, term) {
 			retry.Reset(clockRetry)
 		}
