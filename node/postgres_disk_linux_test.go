@@ -30,7 +30,15 @@ func TestPostgresDiskFullUnderLoad(t *testing.T) {
 	s.during(t, n, "filling", func() {
 		// Something else fills the disk but for a little.
 		pgtest.Exec(t, sink+"&default_tablespace=small", "create table ballast as select repeat('x', 1000) from generate_series(1, 2600)")
-		await(t, "the disk is full", full)
+		more := pgtest.Connect(t, sink)
+		await(t, "the disk is full", func() bool {
+			// However few orders there are; on a full disk it fails, as it is to.
+			_, _ = more.Exec(t.Context(), "insert into ballast select repeat('x', 1000) from generate_series(1, 20)")
+			return full()
+		})
+		if err := more.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 	s.watch.enter("full")
 	pass(t)
