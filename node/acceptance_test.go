@@ -78,7 +78,8 @@ func TestCrowdSellsExactly(t *testing.T) {
 func expire(t testing.TB, c *client.Client, hot bool) {
 	t.Helper()
 	ctx := context.Background()
-	if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: "hat", Stock: 300, HoldTTLMS: 1500, Hot: hot}); err != nil {
+	// Longer than a crowd takes on a busy machine: the first of it must not fall due before the last has come.
+	if _, err := c.CreateSKU(ctx, client.SKUSpec{SKU: "hat", Stock: 300, HoldTTLMS: 5000, Hot: hot}); err != nil {
 		t.Fatal(err)
 	}
 	if held := crowd(t, c, "hat", "c", 600); len(held) != 300 {
@@ -88,6 +89,10 @@ func expire(t testing.TB, c *client.Client, hot bool) {
 		a, err := c.Availability(ctx, "hat")
 		return err == nil && a.Available == 300 && a.Held == 0
 	})
+	forLong := time.Hour.Milliseconds()
+	if _, err := c.UpdateSKU(ctx, "hat", client.SKUPatch{HoldTTLMS: &forLong}); err != nil {
+		t.Fatal(err)
+	}
 	if again := crowd(t, c, "hat", "d", 600); len(again) != 300 {
 		t.Fatalf("%d acceptances of 300 released units", len(again))
 	}

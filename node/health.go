@@ -39,12 +39,18 @@ func (n *Node) memberCheck() api.Check {
 	switch {
 	case !table.Created():
 		c.Detail = "the cluster's table is not known yet"
-	case member == nil:
+	case n.wasRemoved():
 		c.Detail = "this node was removed from the cluster: end it; its id and its data directory are not used again"
 	default:
 		c.OK, c.Detail = true, fmt.Sprintf("%v of %d, table %d", member.State, len(table.Nodes), table.Version)
 	}
 	return c
+}
+
+// wasRemoved reports whether the cluster does not know this node any more.
+func (n *Node) wasRemoved() bool {
+	table := n.control.Cluster()
+	return table.Created() && table.Node(n.cfg.NodeID) == nil
 }
 
 // othersCheck names the nodes that do not answer. That alone is no reason to take nothing: others lead what they led.

@@ -69,8 +69,8 @@ type Node struct {
 // Addrs are the addresses really bound.
 type Addrs struct{ HTTP, Admin, Peer string }
 
-// Open opens a node bottom-up and returns when it is ready: recovered, every shard led and open. What was opened is closed again on an error;
-// ExitCode tells what kind it is.
+// Open opens a node bottom-up and returns when it is ready: recovered, every shard led and open; or when it has heard that it was removed from its
+// cluster while it was down: it is never ready then, and Ready says so. What was opened is closed again on an error; ExitCode tells what kind it is.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -273,7 +273,7 @@ func (n *Node) awaitReady(ctx context.Context) error {
 		if waiting == "" && !n.hasSpare() {
 			waiting = "log: the segment after this one is being made"
 		}
-		if waiting == "" {
+		if waiting == "" || n.table == nil && n.wasRemoved() {
 			return nil
 		}
 		n.opening("waiting for " + waiting)
