@@ -83,18 +83,8 @@ func changed(fs *waltest.FS, name string, content []byte) *waltest.FS {
 	return fs
 }
 
-// exhaustive marks a test that opens one damaged log after another, alone, for long. The gate runs it whole, and leaves it out where the race detector looks
-// for what several do at once.
-func exhaustive(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("one goroutine goes through every damage: not with -short")
-	}
-}
-
 // TestEveryTruncationIsRefused cuts each file at many places, with -allbits at every one.
 func TestEveryTruncationIsRefused(t *testing.T) {
-	exhaustive(t)
 	for name, fs := range samples(t) {
 		t.Run(name, func(t *testing.T) { everyTruncationIsRefused(t, fs) })
 	}
@@ -124,7 +114,6 @@ func everyTruncationIsRefused(t *testing.T, fs *waltest.FS) {
 
 // TestSingleBitFlips flips single bits anywhere in the log: it is recovered exactly, or refused; never is anything lost.
 func TestSingleBitFlips(t *testing.T) {
-	exhaustive(t)
 	for name, fs := range samples(t) {
 		t.Run(name, func(t *testing.T) { singleBitFlips(t, fs) })
 	}
@@ -349,7 +338,6 @@ func TestDamageWhileRunning(t *testing.T) {
 // TestDamageFromTheEnd overwrites the end of the log, from any place in its last batches on, with garbage, with zeros and
 // with sectors of both: what is left is what stood before, never less without a message, or the log is refused.
 func TestDamageFromTheEnd(t *testing.T) {
-	exhaustive(t)
 	t.Run("fresh", func(t *testing.T) { damageFromTheEnd(t, waltest.NewFS()) })
 	t.Run("recycled", func(t *testing.T) { damageFromTheEnd(t, recycledSample(t)) })
 }

@@ -18,7 +18,6 @@ import (
 
 // TestEverySubsetOfPages loses, of a batch of ten pages, each of the 1,024 sets of pages: all of it is there or nothing.
 func TestEverySubsetOfPages(t *testing.T) {
-	exhaustive(t)
 	const page, pages = 4096, 10
 	cfg := func(fs wal.FS) wal.Config { c := small(fs); c.SegmentBytes = 128 << 10; return c }
 	fs := waltest.NewFS()

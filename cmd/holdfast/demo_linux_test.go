@@ -50,7 +50,6 @@ var (
 
 // On a terminal the demo shows one live line, serves on with the same orders, and takes everything away when interrupted.
 func TestDemoOnATerminal(t *testing.T) {
-	onceOnly(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dir := t.TempDir()

@@ -142,7 +142,6 @@ func (s *severed) end(stop func()) {
 // A leader that the other nodes cannot hear, that cannot hear them, or both, sells nothing and refuses nothing while another leads; when the cut is
 // healed every node has the same, and one order of all calls explains what callers were told.
 func TestLeaderIsCutOff(t *testing.T) {
-	onceOnly(t)
 	t.Parallel()
 	s := startSevered(t, 3)
 	stop := s.sell()

@@ -39,7 +39,6 @@ const (
 // Thousands of connections that do nothing and a hundred slow bodies leave the buyers alone: each is answered, nothing is executed twice, an idle
 // connection takes a bounded memory. How long buyers wait is printed and no verdict: all run on one machine.
 func TestIdleConnections(t *testing.T) {
-	onceOnly(t)
 	n := *idlers
 	needFiles(t, uint64(n)+400)
 	node := launch(t, filepath.Join(t.TempDir(), "node"), "--max-conns", strconv.Itoa(n+1000), "--sink", "none", "--log-level", "warn")
